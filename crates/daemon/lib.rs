@@ -1,0 +1,1 @@
+//! The daemon: sockets, store and faces around the sans-IO engine.

@@ -1,0 +1,3 @@
+//! The `leasehold` binary: reads its arguments and runs the one command they name.
+
+fn main() {}

@@ -1,0 +1,50 @@
+//! Everything that can reach the engine: a closed enum, so that a match over it is complete.
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+
+use crate::link::{IfIndex, Interfaces, Mac};
+use crate::outbox::Abandoned;
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A UDP payload that arrived on port 67.
+    Datagram(Datagram<'a>),
+    /// Somebody answered for an address (ARP reply, or ICMP echo reply with no MAC).
+    Probe(ProbeAnswer),
+    /// The machine's interfaces changed.
+    Interfaces(Arc<Interfaces>),
+    /// The records of a turn could not be made durable; its promises were dropped.
+    Abandoned(Abandoned),
+    /// The store works again and holds what was durable before: dirty leases go out once more.
+    StoreRecovered,
+    /// Nothing happened but time.
+    Tick,
+}
+
+/// A DHCP or BOOTP datagram with what the link told about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'a> {
+    /// Where it came in.
+    pub interface: IfIndex,
+    /// The frame's source, if it came through a raw socket.
+    pub link_source: Option<Mac>,
+    /// IP source and UDP source port.
+    pub source: SocketAddrV4,
+    /// IP destination (a broadcast, one of our addresses, or one we route for).
+    pub destination: Ipv4Addr,
+    /// The UDP payload.
+    pub payload: &'a [u8],
+}
+
+/// An answer for an address that was probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeAnswer {
+    /// Where it came in.
+    pub interface: IfIndex,
+    /// The address somebody has.
+    pub address: Ipv4Addr,
+    /// Who has it, if the answer was ARP.
+    pub mac: Option<Mac>,
+}

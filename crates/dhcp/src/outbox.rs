@@ -1,0 +1,272 @@
+//! What the engine says, and the rule that no promise leaves before it is on disk.
+//!
+//! **Invariant:** an ACK that grants or lengthens a lease stands in a [`Turn`], and the only way
+//! out of a turn is [`Turn::release`], which consumes a [`Durable`] for that turn. The store makes
+//! a `Durable` after its sync and nobody else does (`tests/tidy.rs` looks for its constructor).
+//! RFC 2131 § 3.1: the server "commits the binding … to persistent storage and responds".
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+use core::ops::Range;
+
+use crate::event::Event;
+use crate::link::{IfIndex, Mac};
+use crate::record::Record;
+
+/// Where a reply goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A frame of our own making: the client may have no address yet, and the kernel's neighbour
+    /// table stays out of it.
+    Link {
+        /// The interface that carries it.
+        interface: IfIndex,
+        /// The frame's destination.
+        mac: Mac,
+        /// IP source.
+        source: Ipv4Addr,
+        /// IP destination and UDP port.
+        target: SocketAddrV4,
+    },
+    /// A datagram that the kernel routes: relays, and clients behind routers.
+    Routed {
+        /// IP source; unspecified lets the kernel choose.
+        source: Ipv4Addr,
+        /// IP destination and UDP port.
+        target: SocketAddrV4,
+    },
+}
+
+/// One reply, as a range of its batch's bytes.
+#[derive(Clone, Debug)]
+struct Reply {
+    to: Destination,
+    bytes: Range<usize>,
+}
+
+/// Replies that leave together, in order, in one buffer.
+#[derive(Debug, Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    replies: Vec<Reply>,
+}
+
+impl Batch {
+    /// Appends one reply whose payload `write` adds at the end of the buffer.
+    pub fn push(&mut self, to: Destination, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        self.replies.push(Reply { to, bytes: start..self.bytes.len() });
+    }
+
+    /// The replies in order: destination and UDP payload.
+    pub fn iter(&self) -> impl Iterator<Item = (Destination, &[u8])> {
+        self.replies.iter().map(|reply| (reply.to, &self.bytes[reply.bytes.clone()]))
+    }
+
+    /// Whether nothing is to be sent.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.replies.is_empty()
+    }
+
+    /// How many replies.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.replies.len()
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.replies.clear();
+    }
+}
+
+/// A question to the link: does anybody have this address?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// An ARP request (RFC 5227 probe form: sender address 0.0.0.0) for `target`.
+    Arp {
+        /// Where to ask.
+        interface: IfIndex,
+        /// Who is looked for.
+        target: Ipv4Addr,
+    },
+    /// An ICMP echo request through the kernel's routing, for addresses behind a relay.
+    Echo {
+        /// Who is looked for.
+        target: Ipv4Addr,
+    },
+}
+
+/// What may leave at once: OFFER, NAK, INFORM's ACK, renewals within what is already durable.
+#[derive(Debug, Default)]
+pub struct Prompt(Batch);
+
+impl Prompt {
+    /// The replies in order.
+    #[must_use]
+    pub fn replies(&self) -> &Batch {
+        &self.0
+    }
+}
+
+/// What must wait for the disk: the turn's records, and the replies that promise them.
+#[must_use = "a turn holds promises to clients: make it durable and release it"]
+#[derive(Debug)]
+pub struct Turn {
+    sequence: u64,
+    records: Vec<Record>,
+    promised: Batch,
+}
+
+impl Turn {
+    /// Turns count up from one; the store keeps them in this order.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// What has to be on disk before the promises leave, in order.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Whether there is nothing to store and nothing to promise.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.promised.is_empty()
+    }
+
+    /// Trades the proof for the promises.
+    ///
+    /// # Panics
+    ///
+    /// If the proof is for an earlier turn: that is a bug of the caller, and sending would lie.
+    #[must_use]
+    pub fn release(self, proof: &Durable) -> Promises {
+        assert!(proof.through >= self.sequence, "a proof for an earlier turn releases nothing");
+        Promises(self.promised)
+    }
+
+    /// The store failed: nothing is promised, and the engine has to hear of it
+    /// ([`Input::Abandoned`](crate::Input::Abandoned)).
+    pub fn abandon(self) -> Abandoned {
+        Abandoned { records: self.records }
+    }
+}
+
+/// The proof that everything up to and including a turn is on disk. Only a store makes one.
+#[derive(Debug)]
+pub struct Durable {
+    through: u64,
+}
+
+impl Durable {
+    /// For stores alone, after their sync: all turns up to `through` are durable.
+    #[must_use]
+    pub fn after_sync(through: u64) -> Self {
+        Self { through }
+    }
+}
+
+/// ACKs whose records are on disk.
+#[derive(Debug, Default)]
+pub struct Promises(Batch);
+
+impl Promises {
+    /// The replies in order.
+    #[must_use]
+    pub fn replies(&self) -> &Batch {
+        &self.0
+    }
+}
+
+/// Records of a turn that did not become durable for sure.
+#[must_use = "the engine has to hear what was not made durable"]
+#[derive(Debug)]
+pub struct Abandoned {
+    records: Vec<Record>,
+}
+
+impl Abandoned {
+    /// The records, in order.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+}
+
+/// Collects what one turn says.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    sequence: u64,
+    prompt: Batch,
+    promised: Batch,
+    records: Vec<Record>,
+    probes: Vec<Probe>,
+    events: Vec<Event>,
+}
+
+impl Outbox {
+    /// An empty outbox whose next turn follows turn `sequence` (zero for a new store).
+    #[must_use]
+    pub fn after(sequence: u64) -> Self {
+        Self { sequence, ..Self::default() }
+    }
+
+    /// Closes the turn: what may go now, and what has to wait for the store.
+    pub fn seal(&mut self) -> (Prompt, Turn) {
+        let records = core::mem::take(&mut self.records);
+        let promised = core::mem::take(&mut self.promised);
+        if !(records.is_empty() && promised.is_empty()) {
+            self.sequence += 1;
+        }
+        let prompt = Prompt(core::mem::take(&mut self.prompt));
+        (prompt, Turn { sequence: self.sequence, records, promised })
+    }
+
+    /// Gives a sent batch's buffers back, so that the next turn allocates nothing.
+    pub fn recycle(&mut self, prompt: Prompt) {
+        if self.prompt.is_empty() {
+            self.prompt = prompt.0;
+            self.prompt.clear();
+        }
+    }
+
+    /// The probes of the turn, in order.
+    pub fn probes(&mut self) -> std::vec::Drain<'_, Probe> {
+        self.probes.drain(..)
+    }
+
+    /// What happened in the turn, in order: for the log and the counters.
+    pub fn events(&mut self) -> std::vec::Drain<'_, Event> {
+        self.events.drain(..)
+    }
+
+    pub(crate) fn reply(&mut self, to: Destination, write: impl FnOnce(&mut Vec<u8>)) {
+        self.prompt.push(to, write);
+    }
+
+    pub(crate) fn promise(
+        &mut self,
+        record: Record,
+        to: Destination,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
+        self.records.push(record);
+        self.promised.push(to, write);
+    }
+
+    pub(crate) fn record(&mut self, record: Record) {
+        self.records.push(record);
+    }
+
+    pub(crate) fn probe(&mut self, probe: Probe) {
+        self.probes.push(probe);
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+}

@@ -1,0 +1,3 @@
+//! Lock-free IPv4 address pools: ranges, `next-pool` chaining, exact exhaustion.
+#![no_std]
+#![forbid(unsafe_code)]

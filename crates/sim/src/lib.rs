@@ -1,0 +1,2 @@
+//! A deterministic simulator of the shipped engine: one seed, one history.
+#![forbid(unsafe_code)]
