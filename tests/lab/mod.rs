@@ -1,0 +1,36 @@
+//! The laboratory of the end-to-end tests: namespaces, cables, the daemon, raw and real clients.
+//!
+//! Every test makes its own machines: network namespaces without a name, each held by nothing but a
+//! descriptor of this process. So two tests never meet, and when a test ends, panics or is
+//! killed the kernel takes the namespace away with every interface in it. What a test starts inside
+//! is ended by process id when the [`Lab`] goes.
+#![allow(dead_code, reason = "each test target uses its own part of the laboratory")]
+#![allow(unused_imports, reason = "each test target uses its own part of the laboratory")]
+#![allow(unreachable_pub, reason = "a module of several test targets has no outside")]
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
+#![allow(missing_docs, reason = "a module of several test targets has no outside")]
+
+pub mod client;
+pub mod crowd;
+pub mod frame;
+pub mod message;
+pub mod namespace;
+pub mod process;
+pub mod real;
+pub mod scene;
+pub mod server;
+pub mod tap;
+
+use std::time::Duration;
+
+pub use client::Client;
+pub use frame::{Envelope, Mac};
+pub use message::{Message, Reply, code, kind};
+pub use namespace::{Lab, Namespace};
+pub use process::Process;
+pub use scene::Scene;
+pub use server::Server;
+pub use tap::Tap;
+
+/// How long a test waits for what must come; a working server needs milliseconds.
+pub const PATIENCE: Duration = Duration::from_secs(15);

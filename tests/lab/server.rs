@@ -1,0 +1,176 @@
+//! The built daemon on a machine of the laboratory: started, killed, started again.
+
+use std::fs;
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use super::PATIENCE;
+use super::namespace::{Lab, Namespace};
+use super::process::Process;
+
+/// `leasehold serve` with its configuration, its state and what it told its supervisor.
+pub struct Server {
+    machine: Namespace,
+    configuration: PathBuf,
+    state: PathBuf,
+    notify_path: PathBuf,
+    notify: UnixDatagram,
+    process: Option<Process>,
+    /// Environment for the daemon, such as its log level.
+    pub environment: Vec<(&'static str, String)>,
+}
+
+impl Server {
+    /// A daemon with this TOML as its configuration, not yet running.
+    pub fn prepare(lab: &Lab, machine: &Namespace, configuration: &str) -> Self {
+        let label = machine.label();
+        let notify_path = lab.file(&format!("{label}.notify"));
+        let notify = UnixDatagram::bind(&notify_path).unwrap();
+        let state = lab.file(&format!("{label}.state"));
+        fs::create_dir(&state).unwrap();
+        Self {
+            machine: machine.clone(),
+            configuration: lab.write(&format!("{label}.toml"), configuration),
+            state,
+            notify_path,
+            notify,
+            process: None,
+            environment: Vec::new(),
+        }
+    }
+
+    /// A running daemon, ready for packets.
+    pub fn serve(lab: &Lab, machine: &Namespace, configuration: &str) -> Self {
+        let mut server = Self::prepare(lab, machine, configuration);
+        server.start();
+        server
+    }
+
+    /// Starts the daemon and waits until it says that it is ready.
+    pub fn start(&mut self) {
+        self.launch();
+        self.until_notified("READY=1");
+    }
+
+    /// Starts the daemon and does not wait.
+    pub fn launch(&mut self) {
+        assert!(self.process.is_none(), "already running");
+        while self.notified(Duration::ZERO).is_some() {}
+        self.process = Some(Process::start(self.command()));
+    }
+
+    /// The command line and environment that systemd would use.
+    pub fn command(&self) -> Command {
+        let mut command = self.machine.command(env!("CARGO_BIN_EXE_leasehold"));
+        command.arg("serve").arg("--config").arg(&self.configuration);
+        command.arg("--state").arg(&self.state);
+        command.env("NOTIFY_SOCKET", &self.notify_path);
+        command.envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())));
+        command
+    }
+
+    /// Keeps its state elsewhere, for instance on a small disk.
+    pub fn keep_state_in(&mut self, state: &Path) {
+        self.state = state.to_path_buf();
+    }
+
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    pub fn machine(&self) -> &Namespace {
+        &self.machine
+    }
+
+    pub fn process(&self) -> &Process {
+        self.process.as_ref().expect("the daemon runs")
+    }
+
+    /// SIGKILL: it gets no chance to write anything.
+    pub fn kill(&mut self) {
+        self.process.take().expect("the daemon runs").kill();
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("the daemon runs");
+        process.signal(libc::SIGTERM);
+        process.wait()
+    }
+
+    /// Writes a new configuration, has it applied by SIGHUP, and waits until it is.
+    pub fn reload(&mut self, configuration: &str) {
+        fs::write(&self.configuration, configuration).unwrap();
+        while self.notified(Duration::ZERO).is_some() {}
+        self.process().signal(libc::SIGHUP);
+        self.until_notified("READY=1");
+    }
+
+    /// The daemon has not ended by itself.
+    pub fn assert_alive(&mut self) {
+        let process = self.process.as_mut().expect("the daemon runs");
+        if let Some(status) = process.ended() {
+            panic!("the daemon ended with {status}:\n{}", process.output().text());
+        }
+    }
+
+    /// The first log line that holds all these words, also one that is still to come.
+    pub fn logged(&self, words: &[&str]) -> String {
+        let fits = |line: &str| words.iter().all(|word| line.contains(word));
+        let output = self.process().output();
+        let found = output.wait(0, PATIENCE, fits);
+        found.unwrap_or_else(|| panic!("no line with {words:?} in:\n{}", output.text())).1
+    }
+
+    /// Memory held by the process, KiB.
+    pub fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process().id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Open descriptors of the process.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process().id())).unwrap().count()
+    }
+
+    fn until_notified(&mut self, state: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            self.assert_alive();
+            let told = self.notified(Duration::from_millis(100)).unwrap_or_default();
+            if told.lines().any(|line| line == state) {
+                return;
+            }
+        }
+        panic!("the daemon did not say {state}:\n{}", self.process().output().text());
+    }
+
+    fn notified(&self, patience: Duration) -> Option<String> {
+        let nonblocking = patience.is_zero();
+        self.notify.set_nonblocking(nonblocking).unwrap();
+        if !nonblocking {
+            self.notify.set_read_timeout(Some(patience)).unwrap();
+        }
+        let mut bytes = [0; 4096];
+        match self.notify.recv(&mut bytes) {
+            Ok(length) => Some(String::from_utf8_lossy(&bytes[..length]).into_owned()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) => panic!("the notify socket: {error}"),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(process) = &self.process
+        {
+            eprintln!("--- log of the daemon on {}:", self.machine.label());
+            eprintln!("{}", process.output().text());
+        }
+    }
+}
