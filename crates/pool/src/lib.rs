@@ -1,3 +1,26 @@
 //! Lock-free IPv4 address pools: ranges, `next-pool` chaining, exact exhaustion.
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod bits;
+mod check;
+mod geometry;
+mod grow;
+mod plan;
+mod pool;
+mod pools;
+mod space;
+mod sync;
+mod token;
+
+pub use plan::{Plan, PlanError, Range};
+pub use pool::{RANGE_ORDER, RangeOrder};
+pub use pools::Pools;
+pub use token::{
+    AddressState, Claim, Exhausted, Grant, OwnerTag, PoolId, Quarantined, Refused, SpaceId, Usage,
+    Wish,
+};
