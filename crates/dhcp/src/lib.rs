@@ -8,6 +8,7 @@
 pub mod event;
 pub mod input;
 pub mod link;
+pub mod menus;
 pub mod outbox;
 pub mod record;
 pub mod time;

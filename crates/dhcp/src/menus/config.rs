@@ -1,0 +1,52 @@
+//! `/ip/dhcp-server/config`: what all servers share.
+
+use leasehold_routeros::menu::Form;
+use leasehold_routeros::{choice, menu};
+
+use super::{Lasting, Span};
+
+choice! {
+    /// How soon leases are on disk. Here always before the client has its answer.
+    pub enum StoreLeases {
+        /// At once.
+        Immediately = "immediately",
+        /// Never.
+        Never = "never",
+    } or {
+        /// At this interval.
+        Every(Lasting),
+    }
+}
+
+choice! {
+    /// The password that RADIUS is told.
+    pub enum RadiusPassword {
+        /// None.
+        Empty = "empty",
+        /// The user name.
+        SameAsUser = "same-as-user",
+    } or {
+        /// This one.
+        Password(String),
+    }
+}
+
+menu! {
+    /// Settings of all servers.
+    pub struct Config in "/ip/dhcp-server/config" {
+        /// How soon leases are stored; whatever it says, a lease is on disk before its ACK leaves.
+        store_leases_disk: StoreLeases = preset("5m").always(),
+        /// Reports leases to RADIUS.
+        accounting: bool = preset("yes").always().not_obeyed(),
+        /// Interval of reports on a lease that goes on; 0s is RADIUS's own.
+        interim_update: Span = preset("0s").always().not_obeyed(),
+        /// Password that RADIUS is told.
+        radius_password: RadiusPassword = preset("empty").always().not_obeyed(),
+    }
+    /// Nothing is known beside the configuration.
+    live struct ConfigState {
+    }
+    form: Form::Singleton,
+    key: &[],
+    noun: "config",
+}

@@ -1,0 +1,147 @@
+//! Values of options: quoted texts, hexadecimal octets and variables, one after another.
+
+use core::net::Ipv4Addr;
+
+use leasehold_routeros::{Fault, Value};
+
+/// One part of an option's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// These octets.
+    Octets(Vec<u8>),
+    /// What the variable stands for when the option is sent.
+    Variable(Variable),
+}
+
+/// What a `$(NAME)` stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variable {
+    /// The client's host name.
+    Hostname,
+    /// First text that RADIUS gave.
+    RadiusText1,
+    /// Second text that RADIUS gave.
+    RadiusText2,
+    /// The relay's remote-id.
+    RemoteId,
+    /// The first gateway of the network entry.
+    NetworkGateway,
+}
+
+/// The value of an option; its text is kept as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionValue {
+    text: String,
+    pieces: Vec<Piece>,
+}
+
+impl OptionValue {
+    /// The parts in order.
+    #[must_use]
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// The octets without those of variables.
+    #[must_use]
+    pub fn fixed(&self) -> Vec<u8> {
+        let octets = |piece: &Piece| match piece {
+            Piece::Octets(octets) => octets.clone(),
+            Piece::Variable(_) => Vec::new(),
+        };
+        self.pieces.iter().flat_map(octets).collect()
+    }
+}
+
+impl Value for OptionValue {
+    const EXAMPLE: &'static str = "'10.0.0.1'";
+
+    fn describe() -> String {
+        "sequence of `'address'`, `'number'`, `'text'`, `s'text'`, `0xoctets`, `$(VARIABLE)`".into()
+    }
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let mut pieces = Vec::new();
+        let mut rest = text.trim();
+        while !rest.is_empty() {
+            let (piece, after) = piece(rest).ok_or(Fault::Invalid)?;
+            pieces.push(piece);
+            rest = after;
+        }
+        Ok(Self { text: text.into(), pieces })
+    }
+
+    fn print(&self) -> String {
+        self.text.clone()
+    }
+}
+
+fn piece(text: &str) -> Option<(Piece, &str)> {
+    if let Some(quoted) = text.strip_prefix("s'") {
+        let (inner, after) = quoted.split_once('\'')?;
+        return Some((Piece::Octets(inner.as_bytes().to_vec()), after));
+    }
+    if let Some(quoted) = text.strip_prefix('\'') {
+        let (inner, after) = quoted.split_once('\'')?;
+        return Some((Piece::Octets(guessed(inner)), after));
+    }
+    if let Some(hex) = text.strip_prefix("0x") {
+        let length = hex.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(hex.len());
+        let octets = leasehold_routeros::value::Hex::parse(hex.get(..length)?).ok()?.0;
+        return Some((Piece::Octets(octets), hex.get(length..)?));
+    }
+    let (name, after) = text.strip_prefix("$(")?.split_once(')')?;
+    let variable = match name {
+        "HOSTNAME" => Variable::Hostname,
+        "RADIUS_MT_STR1" => Variable::RadiusText1,
+        "RADIUS_MT_STR2" => Variable::RadiusText2,
+        "REMOTE_ID" => Variable::RemoteId,
+        "NETWORK_GATEWAY" => Variable::NetworkGateway,
+        _ => return None,
+    };
+    Some((Piece::Variable(variable), after))
+}
+
+/// A quoted text is an address or a number if it looks like one; a number takes the smallest of
+/// one, two and four octets.
+fn guessed(text: &str) -> Vec<u8> {
+    if let Ok(address) = text.parse::<Ipv4Addr>() {
+        return address.octets().to_vec();
+    }
+    match text.parse::<u32>() {
+        Ok(number) if number <= 0xff => number.to_be_bytes()[3..].to_vec(),
+        Ok(number) if number <= 0xffff => number.to_be_bytes()[2..].to_vec(),
+        Ok(number) => number.to_be_bytes().to_vec(),
+        Err(_) => text.as_bytes().to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_the_octets_that_the_manual_shows() {
+        for (text, octets) in [
+            ("'test'", "74657374"),
+            ("'10.10.10.10'", "0a0a0a0a"),
+            ("s'10.10.10.10'", "31302e31302e31302e3130"),
+            ("s'160'", "313630"),
+            ("'10'", "0a"),
+            ("'300'", "012c"),
+            ("0x0a0a", "0a0a"),
+            ("0x01'vards'$(HOSTNAME)", "017661726473"),
+            ("", ""),
+        ] {
+            let value = OptionValue::parse(text).unwrap();
+            let printed: String = value.fixed().iter().map(|o| format!("{o:02x}")).collect();
+            assert_eq!(printed, octets, "{text}");
+            assert_eq!(value.print(), text);
+        }
+        let route = OptionValue::parse("0x18A00000$(NETWORK_GATEWAY)0x00").unwrap();
+        assert_eq!(route.pieces()[1], Piece::Variable(Variable::NetworkGateway));
+        for nonsense in ["test", "'open", "0x1", "$(LEASE_IP)", "$HOSTNAME"] {
+            assert_eq!(OptionValue::parse(nonsense), Err(Fault::Invalid), "{nonsense}");
+        }
+    }
+}

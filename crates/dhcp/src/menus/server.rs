@@ -1,0 +1,223 @@
+//! `/ip/dhcp-server`.
+
+use core::net::Ipv4Addr;
+
+use leasehold_routeros::menu::Unique;
+use leasehold_routeros::value::{Bounded, Interface, Name, Reference};
+use leasehold_routeros::{choice, menu};
+
+use super::{Lasting, Pool, SetReference};
+
+choice! {
+    /// Where a server takes the addresses of clients without a static lease from.
+    pub enum AddressPool {
+        /// Nowhere: it serves static leases alone.
+        StaticOnly = "static-only",
+    } or {
+        /// This pool and what is chained to it.
+        Pool(Reference<Pool>),
+    }
+}
+
+choice! {
+    /// Whether a REQUEST for an address that the server cannot give is refused.
+    pub enum Authoritative {
+        /// Always.
+        Yes = "yes",
+        /// Never: the request is ignored.
+        No = "no",
+        /// Once the client has tried for two seconds.
+        After2s = "after-2sec-delay",
+        /// Once the client has tried for ten seconds.
+        After10s = "after-10sec-delay",
+    }
+}
+
+choice! {
+    /// Which BOOTP clients are served.
+    pub enum BootpSupport {
+        /// None.
+        None = "none",
+        /// Those with a static lease.
+        Static = "static",
+        /// All.
+        Dynamic = "dynamic",
+    }
+}
+
+choice! {
+    /// How long a BOOTP client keeps its address.
+    pub enum BootpLeaseTime {
+        /// For ever.
+        Forever = "forever",
+        /// As long as a DHCP client.
+        LeaseTime = "lease-time",
+    } or {
+        /// This long.
+        Time(Lasting),
+    }
+}
+
+choice! {
+    /// How long a client has to have tried before it is answered.
+    pub enum DelayThreshold {
+        /// It is answered at once.
+        None = "none",
+    } or {
+        /// `secs` has to be at least this.
+        Time(Lasting),
+    }
+}
+
+choice! {
+    /// One of the things that tell one dynamic client from another.
+    pub enum Identifier {
+        /// Its MAC address.
+        ClientMac = "client-mac",
+        /// Its option 61.
+        ClientId = "client-id",
+        /// The relay's option 82.
+        Opt82 = "opt-82",
+    }
+}
+
+choice! {
+    /// Whether RADIUS is asked.
+    pub enum UseRadius {
+        /// No.
+        No = "no",
+        /// For addresses and accounting.
+        Yes = "yes",
+        /// For accounting alone.
+        Accounting = "accounting",
+    }
+}
+
+choice! {
+    /// How many leases one MAC address may have.
+    pub enum MacLimit {
+        /// Any number.
+        Unlimited = "unlimited",
+    } or {
+        /// This many.
+        Leases(Bounded<1, { u32::MAX as u64 }>),
+    }
+}
+
+choice! {
+    /// Where a dynamic queue is put.
+    pub enum QueuePlace {
+        /// Before all others.
+        First = "first",
+        /// After all others.
+        Bottom = "bottom",
+    } or {
+        /// Before this queue.
+        Before(String),
+    }
+}
+
+choice! {
+    /// A queue, or none.
+    pub enum Queue {
+        /// None.
+        None = "none",
+    } or {
+        /// This one.
+        Named(String),
+    }
+}
+
+menu! {
+    /// DHCP servers: one per interface and relay.
+    pub struct Server in "/ip/dhcp-server" {
+        /// Unique name; `dhcp1`, `dhcp2`, … when none is given.
+        name: Name = numbered("dhcp"),
+        /// Interface whose clients are served.
+        interface: Interface = required(),
+        /// Relay whose clients are served: 0.0.0.0 none, 255.255.255.255 any without an entry.
+        relay: Ipv4Addr = preset("0.0.0.0"),
+        /// Pool that addresses come from; `static-only` serves static leases alone.
+        address_pool: AddressPool = preset("static-only").always(),
+        /// How long a client keeps its address without renewing it.
+        lease_time: Lasting = preset("30m").always().exported()
+            .earlier(&[((6, 20), "3d"), ((7, 12), "10m")]),
+        /// What tells one dynamic client from another.
+        dynamic_lease_identifiers: Vec<Identifier> = preset("client-mac,client-id").always()
+            .not_obeyed(),
+        /// Which BOOTP clients are served.
+        bootp_support: BootpSupport = preset("static"),
+        /// How long a BOOTP client keeps its address.
+        bootp_lease_time: BootpLeaseTime = preset("forever"),
+        /// Clients that have tried for less than this are ignored.
+        delay_threshold: DelayThreshold = preset("none"),
+        /// Address that the server answers with; 0.0.0.0 is the interface's own.
+        server_address: Ipv4Addr = preset("0.0.0.0").formerly(&["src-address"]),
+        /// Adds a permanent neighbour entry for each lease.
+        add_arp: bool = preset("no").not_obeyed(),
+        /// Adds a DNS name for each lease.
+        add_dns_entries: bool = preset("no").not_obeyed(),
+        /// Domain under which the names are added.
+        add_dns_entries_suffix: String = preset("lan").always().not_obeyed(),
+        /// Whether requests for addresses that the server cannot give are refused.
+        authoritative: Authoritative = preset("yes")
+            .earlier(&[((6, 39), "after-2sec-delay")]),
+        /// Answers by broadcast even when the client can take unicast.
+        always_broadcast: bool = preset("no"),
+        /// Whether RADIUS is asked.
+        use_radius: UseRadius = preset("no").always().not_obeyed(),
+        /// How many leases one MAC address may have; relayed clients are not counted.
+        client_mac_limit: MacLimit = preset("unlimited"),
+        /// Probes an address before it is offered.
+        conflict_detection: bool = preset("yes"),
+        /// Sends RADIUS Framed-Route as option 121.
+        use_framed_as_classless: bool = preset("yes").not_obeyed(),
+        /// May ask clients to renew (RFC 3203).
+        use_reconfigure: bool = preset("no").always().not_obeyed(),
+        /// Command to run when a lease is bound or ends.
+        lease_script: String = preset("").always().not_obeyed(),
+        /// Where the dynamic queue of a lease is put.
+        insert_queue_before: QueuePlace = preset("first").not_obeyed(),
+        /// Parent of the dynamic queue of a lease.
+        parent_queue: Queue = preset("none").not_obeyed(),
+        /// Options for all clients of the server.
+        dhcp_option_set: SetReference = preset("none"),
+        /// Address lists that hold the addresses of bound leases.
+        address_lists: Vec<String> = preset("").always().not_obeyed(),
+        /// One queue for a client's IPv4 and IPv6 leases.
+        allow_dual_stack_queue: bool = preset("yes").not_obeyed(),
+        /// Tells RADIUS the TR-101 parts of option 82.
+        support_broadband_tr101: bool = preset("no").always().not_obeyed(),
+        /// Tells clients for how long to do without IPv4 (option 108).
+        ipv6_only_preferred: DelayThreshold = preset("none").not_obeyed(),
+        /// Whether the server is switched off.
+        disabled: bool = preset("no").always().flag('X').earlier(&[((7, 0), "yes")]),
+        /// Free text.
+        comment: String = preset(""),
+    }
+    /// What the running server knows of a server entry.
+    live struct ServerState {
+        /// Made by something else than the configuration.
+        dynamic: bool = live_or("no").flag('D'),
+        /// Cannot serve: the interface is missing, a slave, or without an address.
+        invalid: bool = live_or("no").flag('I'),
+        /// What is remarkable about the server.
+        about: String = live(),
+    }
+    columns: &["name", "interface", "relay", "address-pool", "lease-time"],
+    unique: &[
+        Unique {
+            by: &["name"],
+            within: None,
+            enabled_only: false,
+            failure: "server with such name already exists",
+        },
+        Unique {
+            by: &["interface", "relay"],
+            within: None,
+            enabled_only: false,
+            failure: "server or relay with such interface already exists",
+        },
+    ],
+    noun: "server",
+}

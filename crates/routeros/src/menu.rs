@@ -1,0 +1,294 @@
+//! Menus as tables: one entry declares a property for every face, for the docs and for Rust.
+
+use crate::cells::Cells;
+use crate::fault::{Fault, RowFault};
+use crate::rule::{Access, Preset, Rule};
+use crate::value::{Type, Value};
+
+/// One property of a menu.
+#[derive(Clone, Copy)]
+pub struct Property {
+    /// As RouterOS spells it: `lease-time`.
+    pub name: &'static str,
+    /// One line (or a few) for help and the reference page.
+    pub doc: &'static str,
+    /// Its type.
+    pub value: Type,
+    /// Default, access, where it shows.
+    pub rule: Rule,
+}
+
+/// What kind of menu it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Rows that can be added and removed.
+    List,
+    /// A list whose order means something: rows can be moved.
+    Ordered,
+    /// One row that is always there.
+    Singleton,
+    /// Rows that only the running server makes.
+    View,
+}
+
+/// Rows that must not be alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Unique {
+    /// Rows in which all of these have equal texts clash. A row that leaves the first of them at
+    /// its preset never does, nor does one whose first text names a row of another menu.
+    pub by: &'static [&'static str],
+    /// A property by which rows are kept apart, unless one of them has its preset: static leases
+    /// of two servers do not clash, one for all servers clashes with each.
+    pub within: Option<&'static str>,
+    /// Whether disabled rows are left out.
+    pub enabled_only: bool,
+    /// RouterOS's text, after `failure: `.
+    pub failure: &'static str,
+}
+
+/// How an earlier version said the same: another path, other names, some values fixed.
+#[derive(Clone, Copy, Debug)]
+pub struct Former {
+    /// The path then.
+    pub path: &'static str,
+    /// Names then and now.
+    pub renamed: &'static [(&'static str, &'static str)],
+    /// What had no name then, and its value.
+    pub fixed: &'static [(&'static str, &'static str)],
+}
+
+/// A command of this menu alone, carried out by the running server.
+#[derive(Clone, Copy, Debug)]
+pub struct Special {
+    /// The word.
+    pub verb: &'static str,
+    /// One line for help.
+    pub doc: &'static str,
+    /// What else happens to the row in the tree.
+    pub effect: Effect,
+}
+
+/// What a [`Special`] command does to the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing: the running server does it all.
+    None,
+    /// The dynamic row becomes a configured one with the same id.
+    Adopt,
+}
+
+/// A menu: a path and a table of properties.
+#[derive(Clone, Copy)]
+pub struct Menu {
+    /// With slashes: `/ip/dhcp-server/lease`.
+    pub path: &'static str,
+    /// One line for help and the reference page.
+    pub about: &'static str,
+    /// Its properties: first the configured ones, then what only `print` knows.
+    pub properties: &'static [Property],
+    /// What kind of menu it is.
+    pub form: Form,
+    /// The properties that tell one row from another across restarts.
+    pub key: &'static [&'static str],
+    /// The properties that a plain `print` shows, in its order; all if empty.
+    pub columns: &'static [&'static str],
+    /// Rows that must not be alike.
+    pub unique: &'static [Unique],
+    /// Commands of this menu alone.
+    pub specials: &'static [Special],
+    /// How earlier versions said it.
+    pub formerly: &'static [Former],
+    /// What a row of this menu is called in failures: `can not change dynamic lease`.
+    pub noun: &'static str,
+}
+
+impl Menu {
+    /// A list without rows of its own making: what `menu!` fills in for what is not said.
+    pub const PLAIN: Self = Self {
+        path: "",
+        about: "",
+        properties: &[],
+        form: Form::List,
+        key: &["name"],
+        columns: &[],
+        unique: &[],
+        specials: &[],
+        formerly: &[],
+        noun: "item",
+    };
+
+    /// The place of the property called `name`.
+    #[must_use]
+    pub fn place(&self, name: &str) -> Option<usize> {
+        self.properties.iter().position(|property| property.name == name)
+    }
+
+    /// The property called `name`.
+    #[must_use]
+    pub fn property(&self, name: &str) -> Option<&'static Property> {
+        self.properties.iter().find(|property| property.name == name)
+    }
+
+    /// What a row with these cells has for the property at `place`: its cell, else what follows
+    /// from the others, else the preset.
+    #[must_use]
+    pub fn text(&self, cells: &Cells, place: usize) -> Option<String> {
+        if let Some(text) = cells.get(place) {
+            return Some(text.into());
+        }
+        let rule = &self.properties.get(place)?.rule;
+        match rule.access {
+            Access::Computed(compute) => compute(cells),
+            _ => rule.preset_text().map(str::to_owned),
+        }
+    }
+
+    /// The path in words: `ip`, `dhcp-server`, `lease`.
+    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+        self.path.split('/').filter(|word| !word.is_empty())
+    }
+}
+
+/// A configured row as Rust sees it. Made by [`menu!`](crate::menu!) alone.
+pub trait Row: Sized + 'static {
+    /// The table.
+    fn menu() -> &'static Menu;
+
+    /// The row that these texts mean.
+    ///
+    /// # Errors
+    ///
+    /// The first property that has no value or an illegal one.
+    fn read(cells: &Cells) -> Result<Self, RowFault>;
+}
+
+/// What the running server adds to a row, as Rust sees it. Made by [`menu!`](crate::menu!) alone.
+pub trait Live {
+    /// The texts of what is known.
+    fn cells(&self) -> Cells;
+}
+
+/// Reads the typed value of the property at `place`. For [`menu!`](crate::menu!) alone.
+///
+/// # Errors
+///
+/// The property has no value or an illegal one.
+#[doc(hidden)]
+pub fn read<V: Value>(menu: &Menu, cells: &Cells, place: usize) -> Result<V, RowFault> {
+    let Property { name, rule, .. } = &menu.properties[place];
+    let text = cells.get(place).or_else(|| rule.preset_text());
+    let value = match (text, rule.preset) {
+        (Some(text), _) => V::parse(text),
+        (None, Preset::Unset) => V::absent().ok_or(Fault::Missing),
+        (None, _) => Err(Fault::Missing),
+    };
+    value.map_err(|fault| RowFault { property: name, fault })
+}
+
+/// `_` to `-`: how the name of a field becomes the name of a property.
+#[doc(hidden)]
+#[must_use]
+pub const fn hyphenated<const LENGTH: usize>(name: &str) -> [u8; LENGTH] {
+    let mut text = [0; LENGTH];
+    let mut at = 0;
+    while at < LENGTH {
+        let octet = name.as_bytes()[at];
+        text[at] = if octet == b'_' { b'-' } else { octet };
+        at += 1;
+    }
+    text
+}
+
+/// Declares a menu: its table, the typed row, and the typed form of what the server adds to it.
+///
+/// One entry declares a property: `/// doc`, `name: Type = rule`. Rules are in [`crate::rule`].
+/// After the two structs stand fields of [`Menu`] that differ from [`Menu::PLAIN`].
+#[macro_export]
+macro_rules! menu {
+    (
+        $(#[doc = $about:literal])+
+        $vis:vis struct $row:ident in $path:literal {
+            $( $(#[doc = $doc:literal])+ $field:ident: $type:ty = $rule:expr, )*
+        }
+        $(#[doc = $live_about:literal])+
+        live struct $live:ident {
+            $( $(#[doc = $live_doc:literal])+ $known:ident: $known_type:ty = $known_rule:expr, )*
+        }
+        $( $facet:ident: $value:expr, )*
+    ) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        $vis struct $row { $( $(#[doc = $doc])+ pub $field: $type, )* }
+
+        $(#[doc = $live_about])+
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        $vis struct $live { $( $(#[doc = $live_doc])+ pub $known: Option<$known_type>, )* }
+
+        impl $crate::Row for $row {
+            fn menu() -> &'static $crate::Menu {
+                static PROPERTIES: &[$crate::Property] = &[
+                    $( $crate::property!($(#[doc = $doc])+ $field: $type = $rule), )*
+                    $( $crate::property!($(#[doc = $live_doc])+
+                        $known: $known_type = $known_rule), )*
+                ];
+                static MENU: $crate::Menu = $crate::Menu {
+                    path: $path,
+                    about: concat!($($about),+),
+                    properties: PROPERTIES,
+                    $( $facet: $value, )*
+                    ..$crate::Menu::PLAIN
+                };
+                &MENU
+            }
+
+            fn read(cells: &$crate::Cells) -> Result<Self, $crate::RowFault> {
+                let (_menu, mut _places) = (Self::menu(), 0..);
+                let _ = cells;
+                Ok(Self {
+                    $( $field: $crate::menu::read(_menu, cells, _places.next().unwrap_or(0))?, )*
+                })
+            }
+        }
+
+        impl $crate::Live for $live {
+            fn cells(&self) -> $crate::Cells {
+                let menu = <$row as $crate::Row>::menu();
+                $crate::menu::live_cells(menu, [
+                    $( self.$known.as_ref().map($crate::value::Value::print), )*
+                ])
+            }
+        }
+    };
+}
+
+/// The cells of what is known. For [`menu!`](crate::menu!) alone.
+#[doc(hidden)]
+#[must_use]
+pub fn live_cells<const N: usize>(menu: &Menu, texts: [Option<String>; N]) -> Cells {
+    let mut cells = Cells::new();
+    let first = menu.properties.len() - N;
+    for (at, text) in texts.iter().enumerate() {
+        cells.put(first + at, text.as_deref());
+    }
+    cells
+}
+
+/// One entry of a table. For [`menu!`](crate::menu!) alone.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! property {
+    ($(#[doc = $doc:literal])+ $field:ident: $type:ty = $rule:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::rule::*;
+        const NAME: [u8; stringify!($field).len()] = $crate::menu::hyphenated(stringify!($field));
+        $crate::Property {
+            name: match core::str::from_utf8(&NAME) {
+                Ok(name) => name,
+                Err(_) => panic!("a field's name is ASCII"),
+            },
+            doc: concat!($($doc),+),
+            value: $crate::value::Type::of::<$type>(),
+            rule: $rule,
+        }
+    }};
+}
