@@ -1,1 +1,3 @@
 //! The daemon: sockets, store and faces around the sans-IO engine.
+
+pub mod store;

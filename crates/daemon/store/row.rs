@@ -1,0 +1,370 @@
+//! A lease as it stands after all its records, and the tenures that it has been through.
+//!
+//! Folding is a pure function: `Row::apply(record)` gives at most one tenure that has ended.
+//! A row knows the turn that it was last changed by, so that folding a record twice does nothing.
+
+use leasehold_dhcp::record::{Binding, Change, Location};
+use leasehold_dhcp::{Mac, Record, Wall};
+
+use super::codec::{self, Corrupt, Reader};
+
+/// How a tenure ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Given back by the client.
+    Released,
+    /// Not renewed in time.
+    Expired,
+    /// Taken away by the administrator.
+    Removed,
+    /// Somebody else was found on the address.
+    Quarantined,
+    /// Another client got the address without a gap.
+    Superseded,
+}
+
+impl Ending {
+    const ALL: [Self; 5] =
+        [Self::Released, Self::Expired, Self::Removed, Self::Quarantined, Self::Superseded];
+
+    /// The word for people and machines.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Released => "released",
+            Self::Expired => "expired",
+            Self::Removed => "removed",
+            Self::Quarantined => "conflict",
+            Self::Superseded => "superseded",
+        }
+    }
+
+    fn tag(self) -> u8 {
+        match self {
+            Self::Released => 1,
+            Self::Expired => 2,
+            Self::Removed => 3,
+            Self::Quarantined => 4,
+            Self::Superseded => 5,
+        }
+    }
+
+    fn of_tag(tag: u8) -> Result<Self, Corrupt> {
+        Self::ALL.into_iter().find(|ending| ending.tag() == tag).ok_or(Corrupt::Tag(tag))
+    }
+}
+
+/// One client's time on one address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenure {
+    /// Where.
+    pub location: Location,
+    /// First bound.
+    pub since: Wall,
+    /// Last granted or renewed; the binding's `lease_time` counts from here.
+    pub renewed: Wall,
+    /// When and how it ended; `None` while it lasts.
+    pub ended: Option<(Wall, Ending)>,
+    /// To whom, by which server.
+    pub binding: Binding,
+}
+
+/// A bound or formerly bound client of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Tenant {
+    since: Wall,
+    renewed: Wall,
+    ended: Option<(Wall, Ending)>,
+    binding: Binding,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Quarantine {
+    at: Wall,
+    seconds: u32,
+    by: Option<Mac>,
+    declined: bool,
+}
+
+/// What is known of one address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Row {
+    sequence: u64,
+    tenant: Option<Tenant>,
+    quarantine: Option<Quarantine>,
+}
+
+impl Row {
+    /// The last turn that changed it.
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// When the address was last anybody's business; `None` while it is bound.
+    pub(super) fn idle_since(&self) -> Option<Wall> {
+        let left = match &self.tenant {
+            Some(Tenant { ended: None, .. }) => return None,
+            Some(Tenant { ended: Some((at, _)), .. }) => *at,
+            None => Wall(0),
+        };
+        let pardoned = self.quarantine.map_or(Wall(0), |q| Wall(q.at.0 + u64::from(q.seconds)));
+        Some(left.max(pardoned))
+    }
+
+    /// Applies the record of turn `sequence`; gives back the tenure that it has ended.
+    pub(super) fn apply(&mut self, sequence: u64, record: &Record) -> Option<Tenure> {
+        self.sequence = sequence;
+        match &record.change {
+            Change::Bound(binding) => self.bind(record, binding),
+            Change::Renewed { lease_time } => {
+                if let Some(tenant) = self.lasting() {
+                    tenant.renewed = record.at;
+                    tenant.binding.lease_time = *lease_time;
+                }
+                None
+            }
+            Change::Released => self.end(record, Ending::Released),
+            Change::Expired => self.end(record, Ending::Expired),
+            Change::Removed => {
+                self.quarantine = None;
+                self.end(record, Ending::Removed)
+            }
+            Change::Quarantined { seconds, by, declined } => {
+                self.quarantine = Some(Quarantine {
+                    at: record.at,
+                    seconds: *seconds,
+                    by: *by,
+                    declined: *declined,
+                });
+                self.end(record, Ending::Quarantined)
+            }
+        }
+    }
+
+    /// The tenure that lasts, if one does.
+    pub(super) fn tenure(&self, location: &Location) -> Option<Tenure> {
+        let tenant = self.tenant.as_ref().filter(|tenant| tenant.ended.is_none())?;
+        Some(tenant.tenure(location))
+    }
+
+    /// The fewest records that rebuild this row's state in the engine, in order.
+    pub(super) fn records(&self, location: &Location) -> impl Iterator<Item = Record> {
+        let record = |at, change| Record { location: location.clone(), at, change };
+        let bound = self
+            .tenant
+            .as_ref()
+            .map(|tenant| record(tenant.renewed, Change::Bound(Box::new(tenant.binding.clone()))));
+        let ended = self.tenant.as_ref().and_then(|tenant| tenant.ended);
+        let ended = ended.and_then(|(at, ending)| match ending {
+            Ending::Released => Some(record(at, Change::Released)),
+            Ending::Expired => Some(record(at, Change::Expired)),
+            Ending::Removed => Some(record(at, Change::Removed)),
+            Ending::Quarantined if self.quarantine.is_none() => Some(record(at, Change::Removed)),
+            Ending::Quarantined | Ending::Superseded => None,
+        });
+        let quarantined = self.quarantine.map(|q| {
+            let Quarantine { at, seconds, by, declined } = q;
+            record(at, Change::Quarantined { seconds, by, declined })
+        });
+        bound.into_iter().chain(ended).chain(quarantined)
+    }
+
+    /// Its sealed value.
+    pub(super) fn value(&self) -> Vec<u8> {
+        let mut out = codec::open();
+        codec::put_number(&mut out, self.sequence);
+        out.push(u8::from(self.tenant.is_some()) | (u8::from(self.quarantine.is_some()) << 1));
+        if let Some(tenant) = &self.tenant {
+            tenant.put(&mut out);
+        }
+        if let Some(q) = self.quarantine {
+            codec::put_number(&mut out, q.at.0);
+            codec::put_quarantine(&mut out, q.seconds, q.by, q.declined);
+        }
+        codec::close(out)
+    }
+
+    /// Reads a sealed value.
+    pub(super) fn of_value(value: &[u8]) -> Result<Self, Corrupt> {
+        let mut body = codec::body(value)?;
+        let sequence = body.number()?;
+        let flags = body.octet()?;
+        if flags > 3 {
+            return Err(Corrupt::Tag(flags));
+        }
+        let tenant = if flags & 1 == 1 { Some(Tenant::read(&mut body)?) } else { None };
+        let quarantine = if flags & 2 == 2 {
+            let at = Wall(body.number()?);
+            let (seconds, by, declined) = body.quarantine()?;
+            Some(Quarantine { at, seconds, by, declined })
+        } else {
+            None
+        };
+        body.end()?;
+        Ok(Self { sequence, tenant, quarantine })
+    }
+
+    fn lasting(&mut self) -> Option<&mut Tenant> {
+        self.tenant.as_mut().filter(|tenant| tenant.ended.is_none())
+    }
+
+    fn bind(&mut self, record: &Record, binding: &Binding) -> Option<Tenure> {
+        self.quarantine = None;
+        if let Some(tenant) = self.lasting()
+            && same_client(&tenant.binding, binding)
+        {
+            tenant.renewed = record.at;
+            tenant.binding = binding.clone();
+            return None;
+        }
+        let ended = self.end(record, Ending::Superseded);
+        let binding = binding.clone();
+        self.tenant = Some(Tenant { since: record.at, renewed: record.at, ended: None, binding });
+        ended
+    }
+
+    fn end(&mut self, record: &Record, ending: Ending) -> Option<Tenure> {
+        let tenant = self.lasting()?;
+        tenant.ended = Some((record.at, ending));
+        Some(tenant.tenure(&record.location))
+    }
+}
+
+impl Tenant {
+    fn tenure(&self, location: &Location) -> Tenure {
+        Tenure {
+            location: location.clone(),
+            since: self.since,
+            renewed: self.renewed,
+            ended: self.ended,
+            binding: self.binding.clone(),
+        }
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        codec::put_number(out, self.since.0);
+        codec::put_number(out, self.renewed.0);
+        match self.ended {
+            None => out.push(0),
+            Some((at, ending)) => {
+                out.push(ending.tag());
+                codec::put_number(out, at.0);
+            }
+        }
+        codec::put_binding(out, &self.binding);
+    }
+
+    fn read(body: &mut Reader<'_>) -> Result<Self, Corrupt> {
+        let since = Wall(body.number()?);
+        let renewed = Wall(body.number()?);
+        let ended = match body.octet()? {
+            0 => None,
+            tag => {
+                let ending = Ending::of_tag(tag)?;
+                Some((Wall(body.number()?), ending))
+            }
+        };
+        Ok(Self { since, renewed, ended, binding: body.binding()? })
+    }
+}
+
+impl Tenure {
+    /// Key in the history: its place, its beginning, and the turn that ended it.
+    pub fn key(&self, sequence: u64) -> Vec<u8> {
+        let mut key = codec::location_key(&self.location);
+        key.extend_from_slice(&self.since.0.to_be_bytes());
+        key.extend_from_slice(&sequence.to_be_bytes());
+        key
+    }
+
+    /// Its sealed value in the history.
+    pub fn value(&self) -> Vec<u8> {
+        let Self { since, renewed, ended, ref binding, .. } = *self;
+        let mut out = codec::open();
+        Tenant { since, renewed, ended, binding: binding.clone() }.put(&mut out);
+        codec::close(out)
+    }
+
+    /// Reads what [`Tenure::key`] and [`Tenure::value`] made.
+    pub fn read(key: &[u8], value: &[u8]) -> Result<Self, Corrupt> {
+        let at = key.len().checked_sub(16).ok_or(Corrupt::Short)?;
+        let location = codec::key_location(&key[..at])?;
+        let mut body = codec::body(value)?;
+        let tenant = Tenant::read(&mut body)?;
+        body.end()?;
+        Ok(tenant.tenure(&location))
+    }
+}
+
+/// RFC 2131 § 4.2: the client identifier if there is one, else the hardware address.
+fn same_client(one: &Binding, other: &Binding) -> bool {
+    one.server == other.server
+        && one.client_id == other.client_id
+        && (!one.client_id.is_empty() || (one.htype, &one.chaddr) == (other.htype, &other.chaddr))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::any_record;
+    use proptest::prelude::*;
+
+    fn at_one_address(mut records: Vec<Record>) -> Vec<Record> {
+        for (index, record) in records.iter_mut().enumerate() {
+            record.location = Location { space: "".into(), address: [10, 0, 0, 1].into() };
+            record.at = Wall(1_000 + index as u64);
+        }
+        records
+    }
+
+    fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> (Row, Vec<Tenure>) {
+        let mut row = Row::default();
+        let mut ended = Vec::new();
+        for (index, record) in records.into_iter().enumerate() {
+            ended.extend(row.apply(index as u64 + 1, record));
+        }
+        (row, ended)
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_comes_back(records in prop::collection::vec(any_record(), 0..20)) {
+            let (row, ended) = fold(&at_one_address(records));
+            prop_assert_eq!(Row::of_value(&row.value()).unwrap(), row);
+            for tenure in ended {
+                let read = Tenure::read(&tenure.key(7), &tenure.value()).unwrap();
+                prop_assert_eq!(read, tenure);
+            }
+        }
+
+        #[test]
+        fn rebuilt_rows_behave_the_same(
+            before in prop::collection::vec(any_record(), 0..20),
+            after in prop::collection::vec(any_record(), 0..20),
+        ) {
+            let all = at_one_address([before.clone(), after].concat());
+            let (before, after) = all.split_at(before.len());
+            let (row, _) = fold(before);
+            let location = &all.first().map_or_else(
+                || Location { space: "".into(), address: [10, 0, 0, 1].into() },
+                |record| record.location.clone(),
+            );
+            let rebuilt: Vec<Record> = row.records(location).chain(after.to_vec()).collect();
+            let (straight, _) = fold(&all);
+            let (short, _) = fold(&rebuilt);
+            let visible = |row: &Row| row.records(location).collect::<Vec<_>>();
+            prop_assert_eq!(visible(&straight), visible(&short));
+        }
+
+        #[test]
+        fn tenures_never_overlap(records in prop::collection::vec(any_record(), 0..40)) {
+            let (row, ended) = fold(&at_one_address(records));
+            let location = Location { space: "".into(), address: [10, 0, 0, 1].into() };
+            let all: Vec<Tenure> = ended.into_iter().chain(row.tenure(&location)).collect();
+            for pair in all.windows(2) {
+                let (end, _) = pair[0].ended.unwrap();
+                prop_assert!(pair[0].since <= end && end <= pair[1].since);
+            }
+        }
+    }
+}
