@@ -3,8 +3,13 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
+use leasehold_pool::Pools;
+
+use crate::config::Config;
 use crate::link::{IfIndex, Interfaces, Mac};
+use crate::order::{Order, OrderId};
 use crate::outbox::Abandoned;
+use crate::time::{Now, Wall};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -13,8 +18,13 @@ pub enum Input<'a> {
     Datagram(Datagram<'a>),
     /// Somebody answered for an address (ARP reply, or ICMP echo reply with no MAC).
     Probe(ProbeAnswer),
-    /// The machine's interfaces changed.
+    /// The machine's interfaces changed. Addresses of our own are kept out of pools by the
+    /// configuration, so a new one follows when addresses changed.
     Interfaces(Arc<Interfaces>),
+    /// A new configuration, and the pools reconfigured for it. Leases stay.
+    Config(Arc<Config>, Pools),
+    /// A face wants something.
+    Order(OrderId, Order),
     /// The records of a turn could not be made durable; its promises were dropped.
     Abandoned(Abandoned),
     /// The store works again and holds what was durable before: dirty leases go out once more.
@@ -47,4 +57,26 @@ pub struct ProbeAnswer {
     pub address: Ipv4Addr,
     /// Who has it, if the answer was ARP.
     pub mac: Option<Mac>,
+}
+
+/// What the engine must know of the time before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The time now.
+    pub now: Now,
+    /// The newest time in the store, if it holds anything. A wall clock that is behind it (a box
+    /// without a battery) is not believed: then nothing expires by what passed while down.
+    pub newest: Option<Wall>,
+    /// Whether the store is what it was when the server ran last.
+    pub store: StoreState,
+}
+
+/// Whether what is restored is all that was promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreState {
+    /// As it was left, or a new one.
+    Intact,
+    /// Missing or older than its marker: clients may hold leases that nobody here knows, so every
+    /// new offer is probed first for one maximal lease time.
+    Suspect,
 }

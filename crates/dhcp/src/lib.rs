@@ -5,17 +5,25 @@
 //! [`Turn::release`], which wants a [`Durable`]: the proof that the turn's records are on disk.
 #![forbid(unsafe_code)]
 
+pub mod client;
+pub mod config;
+pub mod engine;
 pub mod event;
 pub mod input;
 pub mod link;
 pub mod menus;
+pub mod order;
 pub mod outbox;
 pub mod record;
 pub mod time;
 
+pub use client::Hardware;
+pub use config::Config;
+pub use engine::Engine;
 pub use event::Event;
-pub use input::{Datagram, Input};
+pub use input::{Datagram, Input, ProbeAnswer, Start, StoreState};
 pub use link::{IfIndex, Interface, Interfaces, Mac};
-pub use outbox::{Abandoned, Destination, Durable, Outbox, Promises, Prompt, Turn};
-pub use record::Record;
+pub use order::{Answer, Order, OrderId};
+pub use outbox::{Abandoned, Destination, Durable, Outbox, Probe, Promises, Prompt, Turn};
+pub use record::{Folded, Location, Record, Records};
 pub use time::{Boottime, Now, Wall};

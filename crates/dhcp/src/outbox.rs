@@ -8,9 +8,14 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::ops::Range;
 
+use leasehold_pool::SpaceId;
+
 use crate::event::Event;
 use crate::link::{IfIndex, Mac};
-use crate::record::Record;
+use crate::order::{Answer, OrderId};
+use crate::record::Records;
+use crate::record::bytes::ChangeRef;
+use crate::time::{Boottime, Wall};
 
 /// Where a reply goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +120,9 @@ impl Prompt {
 #[derive(Debug)]
 pub struct Turn {
     sequence: u64,
-    records: Vec<Record>,
-    promised: Batch,
+    records: Records,
+    promised: Promises,
+    undo: Vec<Undo>,
 }
 
 impl Turn {
@@ -128,14 +134,20 @@ impl Turn {
 
     /// What has to be on disk before the promises leave, in order.
     #[must_use]
-    pub fn records(&self) -> &[Record] {
+    pub fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// Moves the records out, so that a store's thread can write them while the turn waits here.
+    #[must_use]
+    pub fn take_records(&mut self) -> Records {
+        core::mem::take(&mut self.records)
     }
 
     /// Whether there is nothing to store and nothing to promise.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.promised.is_empty()
+        self.undo.is_empty() && self.promised.is_empty()
     }
 
     /// Trades the proof for the promises.
@@ -146,13 +158,14 @@ impl Turn {
     #[must_use]
     pub fn release(self, proof: &Durable) -> Promises {
         assert!(proof.through >= self.sequence, "a proof for an earlier turn releases nothing");
-        Promises(self.promised)
+        self.promised
     }
 
     /// The store failed: nothing is promised, and the engine has to hear of it
     /// ([`Input::Abandoned`](crate::Input::Abandoned)).
     pub fn abandon(self) -> Abandoned {
-        Abandoned { records: self.records }
+        let orders = self.promised.answers.into_iter().map(|(order, _)| order).collect();
+        Abandoned { undo: self.undo, orders }
     }
 }
 
@@ -170,31 +183,45 @@ impl Durable {
     }
 }
 
-/// ACKs whose records are on disk.
+/// ACKs, and answers to orders, whose records are on disk.
 #[derive(Debug, Default)]
-pub struct Promises(Batch);
+pub struct Promises {
+    replies: Batch,
+    answers: Vec<(OrderId, Answer)>,
+}
 
 impl Promises {
     /// The replies in order.
     #[must_use]
     pub fn replies(&self) -> &Batch {
-        &self.0
+        &self.replies
+    }
+
+    /// The answers to orders that changed leases.
+    pub fn answers(&mut self) -> std::vec::Drain<'_, (OrderId, Answer)> {
+        self.answers.drain(..)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.replies.is_empty() && self.answers.is_empty()
     }
 }
 
-/// Records of a turn that did not become durable for sure.
+/// A turn that did not become durable for sure, as the engine has to hear of it.
 #[must_use = "the engine has to hear what was not made durable"]
 #[derive(Debug)]
 pub struct Abandoned {
-    records: Vec<Record>,
+    pub(crate) undo: Vec<Undo>,
+    pub(crate) orders: Vec<OrderId>,
 }
 
-impl Abandoned {
-    /// The records, in order.
-    #[must_use]
-    pub fn records(&self) -> &[Record] {
-        &self.records
-    }
+/// What was durable of a lease before a record of the turn changed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Undo {
+    pub(crate) space: SpaceId,
+    pub(crate) address: Ipv4Addr,
+    /// Until when its present owner may have it by what was durable before, if it may at all.
+    pub(crate) until: Option<Boottime>,
 }
 
 /// Collects what one turn says.
@@ -202,10 +229,13 @@ impl Abandoned {
 pub struct Outbox {
     sequence: u64,
     prompt: Batch,
-    promised: Batch,
-    records: Vec<Record>,
+    promised: Promises,
+    records: Records,
+    undo: Vec<Undo>,
     probes: Vec<Probe>,
     events: Vec<Event>,
+    answers: Vec<(OrderId, Answer)>,
+    spare: Vec<Promises>,
 }
 
 impl Outbox {
@@ -217,21 +247,49 @@ impl Outbox {
 
     /// Closes the turn: what may go now, and what has to wait for the store.
     pub fn seal(&mut self) -> (Prompt, Turn) {
-        let records = core::mem::take(&mut self.records);
-        let promised = core::mem::take(&mut self.promised);
-        if !(records.is_empty() && promised.is_empty()) {
+        let spare = self.spare.pop().unwrap_or_default();
+        let turn = Turn {
+            sequence: self.sequence + 1,
+            records: core::mem::take(&mut self.records),
+            promised: core::mem::replace(&mut self.promised, spare),
+            undo: core::mem::take(&mut self.undo),
+        };
+        if !turn.is_empty() {
             self.sequence += 1;
         }
-        let prompt = Prompt(core::mem::take(&mut self.prompt));
-        (prompt, Turn { sequence: self.sequence, records, promised })
+        (Prompt(core::mem::take(&mut self.prompt)), turn)
     }
 
-    /// Gives a sent batch's buffers back, so that the next turn allocates nothing.
-    pub fn recycle(&mut self, prompt: Prompt) {
+    /// Gives the buffers of a sent batch back, so that the next turn allocates nothing.
+    pub fn recycle_prompt(&mut self, Prompt(mut batch): Prompt) {
         if self.prompt.is_empty() {
-            self.prompt = prompt.0;
-            self.prompt.clear();
+            batch.clear();
+            self.prompt = batch;
         }
+    }
+
+    /// Gives the buffers of sent promises back.
+    pub fn recycle_promises(&mut self, mut promises: Promises) {
+        const SPARES: usize = 4;
+        promises.replies.clear();
+        promises.answers.clear();
+        if self.spare.len() < SPARES {
+            self.spare.push(promises);
+        }
+    }
+
+    /// Gives the buffer of stored records back.
+    pub fn recycle_records(&mut self, mut records: Records) {
+        if self.records.is_empty() {
+            records.clear();
+            self.records = records;
+        }
+    }
+
+    /// How much the turn has gathered: a worker seals it before it grows beyond its batches.
+    #[must_use]
+    pub fn replies(&self) -> usize {
+        self.prompt.len() + self.promised.replies.len()
     }
 
     /// The probes of the turn, in order.
@@ -244,22 +302,32 @@ impl Outbox {
         self.events.drain(..)
     }
 
+    /// Answers to orders that change nothing. The others are in the turn's [`Promises`].
+    pub fn answers(&mut self) -> std::vec::Drain<'_, (OrderId, Answer)> {
+        self.answers.drain(..)
+    }
+
+    /// A reply that promises nothing new.
     pub(crate) fn reply(&mut self, to: Destination, write: impl FnOnce(&mut Vec<u8>)) {
         self.prompt.push(to, write);
     }
 
-    pub(crate) fn promise(
-        &mut self,
-        record: Record,
-        to: Destination,
-        write: impl FnOnce(&mut Vec<u8>),
-    ) {
-        self.records.push(record);
-        self.promised.push(to, write);
+    /// A reply that promises what the turn records.
+    pub(crate) fn promise(&mut self, to: Destination, write: impl FnOnce(&mut Vec<u8>)) {
+        self.promised.replies.push(to, write);
     }
 
-    pub(crate) fn record(&mut self, record: Record) {
-        self.records.push(record);
+    /// A change of a lease, and until when its owner may have it by what was durable before.
+    pub(crate) fn record(
+        &mut self,
+        space: (SpaceId, &str),
+        address: Ipv4Addr,
+        at: Wall,
+        change: ChangeRef<'_>,
+        until: Option<Boottime>,
+    ) {
+        self.records.write(space.1, address, at, change);
+        self.undo.push(Undo { space: space.0, address, until });
     }
 
     pub(crate) fn probe(&mut self, probe: Probe) {
@@ -268,5 +336,15 @@ impl Outbox {
 
     pub(crate) fn event(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    /// The answer to an order that changes nothing.
+    pub(crate) fn answer(&mut self, order: OrderId, answer: Answer) {
+        self.answers.push((order, answer));
+    }
+
+    /// The answer to an order that changes leases: waits for the turn's records.
+    pub(crate) fn promise_answer(&mut self, order: OrderId, answer: Answer) {
+        self.promised.answers.push((order, answer));
     }
 }

@@ -1,7 +1,15 @@
 //! What the store keeps: one change of one lease, self-contained and small.
 
+pub(crate) mod bytes;
+mod fold;
+#[cfg(test)]
+mod tests;
+
+use core::fmt;
 use core::net::Ipv4Addr;
 
+pub use self::bytes::{Corrupt, Records, decode_all};
+pub use self::fold::Folded;
 use crate::link::Mac;
 use crate::time::Wall;
 
@@ -12,6 +20,44 @@ pub struct Location {
     pub space: Box<str>,
     /// The address within it.
     pub address: Ipv4Addr,
+}
+
+impl Location {
+    /// An address in the space that everything is in until a pool names a VRF.
+    #[must_use]
+    pub fn main(address: Ipv4Addr) -> Self {
+        Self { space: Box::default(), address }
+    }
+
+    /// A key for an ordered store: sorts as locations do; [`Location::from_key`] is its inverse.
+    #[must_use]
+    pub fn key(&self) -> Vec<u8> {
+        let mut key = Vec::with_capacity(self.space.len() + 5);
+        key.extend_from_slice(self.space.as_bytes());
+        key.push(0);
+        key.extend_from_slice(&self.address.octets());
+        key
+    }
+
+    /// The location that has this key, if any has.
+    #[must_use]
+    pub fn from_key(key: &[u8]) -> Option<Self> {
+        let (rest, address) = key.split_last_chunk::<4>()?;
+        let (end, space) = rest.split_last()?;
+        let space = core::str::from_utf8(space).ok()?;
+        (*end == 0 && !space.contains('\0'))
+            .then(|| Self { space: space.into(), address: Ipv4Addr::from(*address) })
+    }
+}
+
+/// `192.0.2.1`, or `192.0.2.1@customers` outside `main`.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.space {
+            "" => write!(f, "{}", self.address),
+            space => write!(f, "{}@{space}", self.address),
+        }
+    }
 }
 
 /// One change of one lease.
@@ -39,7 +85,7 @@ pub enum Change {
     Released,
     /// Not renewed in time.
     Expired,
-    /// Taken away by the administrator.
+    /// Taken away by the administrator, or moved for a static lease.
     Removed,
     /// A client or a probe found somebody else on the address: nobody gets it for `seconds`.
     Quarantined {
@@ -53,7 +99,7 @@ pub enum Change {
 }
 
 /// Everything a restart or a history query must know of a bound lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Binding {
     /// Seconds from the record's `at`; `u32::MAX` is for ever.
     pub lease_time: u32,
@@ -61,9 +107,9 @@ pub struct Binding {
     pub server: Box<str>,
     /// Option 61 as sent, without its code and length; empty if none was sent.
     pub client_id: Box<[u8]>,
-    /// Hardware type and address as in the header, at most 16 octets.
+    /// Hardware type, as in the header.
     pub htype: u8,
-    /// `chaddr`, `hlen` octets.
+    /// `chaddr`, `hlen` octets, at most 16.
     pub chaddr: Box<[u8]>,
     /// Option 12, cleaned.
     pub host_name: Box<str>,

@@ -1,0 +1,173 @@
+//! Orders from the faces, and their answers: leases listed in pages, removed, checked.
+
+use core::net::Ipv4Addr;
+use core::time::Duration;
+use std::sync::Arc;
+
+use crate::client::Hardware;
+use crate::link::Mac;
+use crate::record::Location;
+
+/// The asker's number for an order; the answer carries it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderId(pub u64);
+
+/// What a face may ask of the leases' owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Order {
+    /// A page of leases by location; answered by [`Answer::Leases`].
+    Leases {
+        /// Leases behind this location; from the first one if `None`.
+        after: Option<Location>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// One lease; answered by [`Answer::Lease`]. What `make-static` copies is all in its view; the
+    /// lease itself becomes static when a configuration with the new row arrives.
+    Lease(Location),
+    /// Ends a lease and frees its address; answered by [`Answer::Done`] when that is durable.
+    Remove(Location),
+    /// Probes a `conflict` or `declined` address again and frees it if nobody answers within half
+    /// a second; answered by [`Answer::Done`] at once, as on RouterOS.
+    CheckStatus(Location),
+    /// A page of addresses taken from pools (`/ip pool used`); answered by [`Answer::Used`].
+    Used {
+        /// Addresses behind this location; from the first one if `None`.
+        after: Option<Location>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// What every pool has and gave; answered by [`Answer::Usage`].
+    Usage,
+    /// What was counted since the engine began; answered by [`Answer::Counters`].
+    Counters,
+}
+
+/// The answer to an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answer {
+    /// Leases in the order of their locations.
+    Leases {
+        /// The page.
+        leases: Vec<LeaseView>,
+        /// Whether more follow.
+        more: bool,
+    },
+    /// The lease, if there is one.
+    Lease(Option<Box<LeaseView>>),
+    /// Addresses taken from pools, in order.
+    Used {
+        /// The page.
+        addresses: Vec<UsedView>,
+        /// Whether more follow.
+        more: bool,
+    },
+    /// The pools, in the order of the configuration.
+    Usage(Vec<PoolUsage>),
+    /// Name and count, by name.
+    Counters(Vec<(&'static str, u64)>),
+    /// It is done, and durable.
+    Done,
+    /// It was not done.
+    Refused(Refusal),
+}
+
+/// Why an order was not obeyed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no lease at that location.
+    NoSuchLease,
+    /// `check-status` is for `conflict` and `declined` addresses.
+    NotInConflict,
+    /// The store cannot make it durable now.
+    StoreFailed,
+}
+
+/// A lease as it is now: an owned copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseView {
+    /// Where.
+    pub location: Location,
+    /// The server that gives it.
+    pub server: Arc<str>,
+    /// What it is doing.
+    pub status: Status,
+    /// The static lease that it obeys, by the key that the configuration gave it; a dynamic one
+    /// has none.
+    pub fixed: Option<u32>,
+    /// The client's hardware address.
+    pub hardware: Hardware,
+    /// Option 61 as sent; empty if none was sent.
+    pub client_id: Box<[u8]>,
+    /// Option 12, cleaned.
+    pub host_name: Box<str>,
+    /// Option 60.
+    pub class_id: Box<[u8]>,
+    /// Option 82 as the relay sent it; its sub-options are the circuit and the remote id.
+    pub relay_agent: Box<[u8]>,
+    /// Time that is left; `None` is for ever.
+    pub expires_after: Option<Duration>,
+    /// Since it was bound (or offered, or quarantined).
+    pub age: Duration,
+    /// Since its client was heard last; `None` if not since the restart.
+    pub last_seen: Option<Duration>,
+    /// Who answered for the address, of a conflict.
+    pub conflict: Option<Mac>,
+}
+
+/// What a lease is doing, in RouterOS's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The address is probed before it is offered.
+    Testing,
+    /// Offered, not yet requested.
+    Offered,
+    /// Given.
+    Bound,
+    /// Its client found somebody else on it.
+    Declined,
+    /// A probe found somebody else on it.
+    Conflict,
+}
+
+impl Status {
+    /// The value of the property `status`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Testing => "testing",
+            Self::Offered => "offered",
+            Self::Bound => "bound",
+            Self::Declined => "declined",
+            Self::Conflict => "conflict",
+        }
+    }
+}
+
+/// One row of `/ip pool used`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedView {
+    /// The pool that the address came from.
+    pub pool: Arc<str>,
+    /// The address.
+    pub address: Ipv4Addr,
+    /// The client that has it; the owner is `DHCP`.
+    pub info: Hardware,
+}
+
+/// What a pool has and gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolUsage {
+    /// The pool.
+    pub name: Arc<str>,
+    /// Addresses in its ranges.
+    pub total: u64,
+    /// Taken, reserved or quarantined.
+    pub used: u64,
+    /// The rest.
+    pub available: u64,
+    /// Out of use because somebody else was found on them.
+    pub quarantined: u64,
+}
