@@ -16,6 +16,7 @@ pub mod order;
 pub mod outbox;
 pub mod record;
 pub mod time;
+pub mod wire;
 
 pub use client::Hardware;
 pub use config::Config;

@@ -1,0 +1,32 @@
+//! Bytes in, legal requests out; replies in, bytes out. Nothing behind this module sees bytes of
+//! the network that were not checked here.
+
+pub mod code;
+mod options;
+mod relay_agent;
+mod reply;
+mod request;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use self::options::Options;
+pub use self::relay_agent::RelayAgent;
+pub use self::reply::{Header, Reply};
+pub use self::request::{Message, Parser, Request, Requested};
+pub(crate) use self::text::clean_name;
+
+/// The first four octets of the options (RFC 2131 § 3).
+pub const COOKIE: [u8; 4] = [99, 130, 83, 99];
+
+/// Octets of the fixed fields and the cookie: no datagram is shorter.
+pub const HEADER: usize = 240;
+
+/// The port that servers and relays listen on.
+pub const SERVER_PORT: u16 = 67;
+
+/// The port that clients listen on.
+pub const CLIENT_PORT: u16 = 68;
+
+/// Octets of an IP header without options and a UDP header.
+pub const IP_AND_UDP: usize = 28;

@@ -1,0 +1,250 @@
+//! A reply's bytes: the one place that knows the order of options and the room for them.
+
+use core::net::Ipv4Addr;
+use core::ops::Range;
+
+use super::{COOKIE, HEADER, code};
+
+/// BOOTP relays and clients drop what is shorter (RFC 1542 § 2.1).
+const LENGTH_MIN: usize = 300;
+
+const FILE: Range<usize> = 108..236;
+const SNAME: Range<usize> = 44..108;
+
+/// Octets of the longest piece of an option.
+const PIECE: usize = 255;
+
+/// Octets that option 52 takes.
+const OVERLOAD_LENGTH: usize = 3;
+
+/// The fixed fields of a reply. What is not here is zero.
+#[derive(Clone, Copy, Debug)]
+pub struct Header<'a> {
+    /// Hardware type.
+    pub htype: u8,
+    /// Octets of `chaddr` that count.
+    pub hlen: u8,
+    /// Copied from the request.
+    pub xid: u32,
+    /// Copied from the request.
+    pub flags: u16,
+    /// Copied from a REQUEST or an INFORM.
+    pub ciaddr: Ipv4Addr,
+    /// The client's address.
+    pub yiaddr: Ipv4Addr,
+    /// The server to boot from.
+    pub siaddr: Ipv4Addr,
+    /// Copied from the request.
+    pub giaddr: Ipv4Addr,
+    /// Copied from the request.
+    pub chaddr: [u8; 16],
+    /// The boot file, at most 127 octets; longer ones have to go into option 67.
+    pub file: &'a [u8],
+    /// Whether options follow: a BOOTP client that sent no cookie gets none.
+    pub cookie: bool,
+}
+
+/// The options of a reply as they are gathered; its memory is reused.
+///
+/// Each code counts once, the first time. They are written in the order in which they were added,
+/// but the subnet mask before the router, and option 82 last.
+#[derive(Debug, Default)]
+pub struct Reply {
+    options: Vec<Gathered>,
+    values: Vec<u8>,
+    present: [u64; 4],
+    required: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Gathered {
+    code: u8,
+    start: usize,
+    end: usize,
+}
+
+impl Gathered {
+    /// Octets on the wire, with code and length of each piece.
+    fn encoded(&self) -> usize {
+        let length = self.end - self.start;
+        length + 2 * length.div_ceil(PIECE).max(1)
+    }
+}
+
+/// Free octets of an area that options can be put into.
+struct Area {
+    at: usize,
+    end: usize,
+}
+
+impl Reply {
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.options.clear();
+        self.values.clear();
+        self.present = [0; 4];
+        self.required = 0;
+    }
+
+    /// Whether the option is there already.
+    #[must_use]
+    pub fn has(&self, code: u8) -> bool {
+        self.present[usize::from(code / 64)] & 1 << (code % 64) != 0
+    }
+
+    /// Adds an option, unless it is there.
+    pub fn option(&mut self, code: u8, value: &[u8]) {
+        self.option_with(code, |values| {
+            values.extend_from_slice(value);
+            true
+        });
+    }
+
+    /// Adds an option whose value `write` appends, unless it is there or `write` has none.
+    pub fn option_with(&mut self, code: u8, write: impl FnOnce(&mut Vec<u8>) -> bool) {
+        if self.has(code) || matches!(code, code::PAD | code::END | code::RELAY_AGENT) {
+            return;
+        }
+        let start = self.values.len();
+        if !write(&mut self.values) {
+            self.values.truncate(start);
+            return;
+        }
+        let end = self.values.len();
+        let gathered = Gathered { code, start, end };
+        //= https://www.rfc-editor.org/rfc/rfc2132#section-3.3
+        //# If both the subnet mask and the router option are specified in a DHCP
+        //# reply, the subnet mask option MUST be first.
+        match self.options.iter().position(|option| option.code == code::ROUTER) {
+            Some(router) if code == code::SUBNET_MASK => self.options.insert(router, gathered),
+            _ => self.options.push(gathered),
+        }
+        self.present[usize::from(code / 64)] |= 1 << (code % 64);
+    }
+
+    /// What was added until now has to be in the main area, and is never left out.
+    pub fn require(&mut self) {
+        self.required = self.options.len();
+    }
+
+    /// The options as they were gathered.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, &[u8])> {
+        self.options.iter().map(|option| (option.code, &self.values[option.start..option.end]))
+    }
+
+    /// Appends the reply to `out`, at most `limit` octets of it where the required options and
+    /// option 82 leave that choice. What does not fit goes into `file` and `sname`, or is left out,
+    /// later options first.
+    pub fn write(
+        &self,
+        header: &Header<'_>,
+        relay_agent: Option<&[u8]>,
+        limit: usize,
+        out: &mut Vec<u8>,
+    ) {
+        let start = out.len();
+        write_header(header, out);
+        if header.cookie {
+            let agent = relay_agent.map_or(0, encoded_length);
+            let needed: usize = self.options.iter().map(Gathered::encoded).sum();
+            if HEADER + needed + agent < limit {
+                self.options.iter().for_each(|option| self.write_option(option, out));
+            } else {
+                self.write_crowded(start, limit.saturating_sub(agent + 1), header, out);
+            }
+            //= https://www.rfc-editor.org/rfc/rfc3046#section-2.2
+            //# DHCP servers
+            //# claiming to support the Relay Agent Information option SHALL echo the
+            //# entire contents of the Relay Agent Information option in all replies.
+            if let Some(agent) = relay_agent {
+                write_option(code::RELAY_AGENT, agent, out);
+            }
+            out.push(code::END);
+        }
+        let length = out.len() - start;
+        out.resize(start + length.max(LENGTH_MIN), 0);
+    }
+
+    /// Writes as much as fits below `limit` octets, then into `file` and `sname`.
+    fn write_crowded(&self, start: usize, limit: usize, header: &Header<'_>, out: &mut Vec<u8>) {
+        let (required, rest) = self.options.split_at(self.required);
+        required.iter().for_each(|option| self.write_option(option, out));
+        let overload = out.len();
+        write_option(code::OVERLOAD, &[0], out);
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+        //# The options in the 'sname' and 'file' fields (if in use as indicated
+        //# by the 'options overload' option) MUST begin with the first octet of
+        //# the field, MUST be terminated by an 'end' option, and MUST be
+        //# followed by 'pad' options to fill the remainder of the field.
+        let area =
+            |field: Range<usize>| Area { at: start + field.start, end: start + field.end - 1 };
+        let mut fields = [area(FILE), area(SNAME)];
+        let mut used = 0;
+        for option in rest {
+            let length = option.encoded();
+            if out.len() - start + length <= limit {
+                self.write_option(option, out);
+                continue;
+            }
+            for (bit, field) in [1, 2].into_iter().zip(&mut fields) {
+                let file_is_taken = bit == 1 && !header.file.is_empty();
+                if length > field.end - field.at || file_is_taken {
+                    continue;
+                }
+                let value = &self.values[option.start..option.end];
+                out[field.at..field.at + 2].copy_from_slice(&[option.code, value.len() as u8]);
+                out[field.at + 2..field.at + length].copy_from_slice(value);
+                field.at += length;
+                out[field.at] = code::END;
+                used |= bit;
+                break;
+            }
+        }
+        match used {
+            0 => drop(out.drain(overload..overload + OVERLOAD_LENGTH)),
+            used => out[overload + 2] = used,
+        }
+    }
+
+    fn write_option(&self, option: &Gathered, out: &mut Vec<u8>) {
+        write_option(option.code, &self.values[option.start..option.end], out);
+    }
+}
+
+fn encoded_length(value: &[u8]) -> usize {
+    Gathered { code: 0, start: 0, end: value.len() }.encoded()
+}
+
+/// Splits what is too long for one piece, as RFC 3396 says.
+fn write_option(code: u8, value: &[u8], out: &mut Vec<u8>) {
+    if value.is_empty() {
+        out.extend_from_slice(&[code, 0]);
+    }
+    for piece in value.chunks(PIECE) {
+        out.extend_from_slice(&[code, piece.len() as u8]);
+        out.extend_from_slice(piece);
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc2131#section-3
+//# BOOTREPLY is used in the
+//# 'op' field of each DHCP message sent from a server to a client.
+const BOOTREPLY: u8 = 2;
+
+fn write_header(header: &Header<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(&[BOOTREPLY, header.htype, header.hlen, 0]);
+    out.extend_from_slice(&header.xid.to_be_bytes());
+    out.extend_from_slice(&[0, 0]);
+    out.extend_from_slice(&header.flags.to_be_bytes());
+    for address in [header.ciaddr, header.yiaddr, header.siaddr, header.giaddr] {
+        out.extend_from_slice(&address.octets());
+    }
+    out.extend_from_slice(&header.chaddr);
+    out.resize(start + FILE.start, 0);
+    out.extend_from_slice(&header.file[..header.file.len().min(FILE.len() - 1)]);
+    out.resize(start + FILE.end, 0);
+    if header.cookie {
+        out.extend_from_slice(&COOKIE);
+    }
+}
