@@ -15,6 +15,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use leasehold_dhcp::record::Records;
 use leasehold_dhcp::{Durable, Record, Turn, Wall};
 
 mod codec;
@@ -235,7 +236,7 @@ impl Store {
         self.append(turn.sequence(), turn.records());
     }
 
-    fn append(&self, sequence: u64, records: &[Record]) {
+    fn append(&self, sequence: u64, records: &Records) {
         let chunks = codec::chunks(records, CHUNK_BYTES);
         // A writer that has ended has reported its failure; the turn stays unreleased.
         let _ = self.orders.send(Order::Commit(self.epoch, sequence, chunks));

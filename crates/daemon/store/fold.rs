@@ -181,7 +181,7 @@ fn apply(row: &mut Row, changes: &[(u64, Record)], mut ended: impl FnMut(u64, su
 }
 
 fn fold(database: &Database, location: &Location, changes: &[(u64, Record)]) -> Result<(), Fault> {
-    let key = codec::location_key(location);
+    let key = location.key();
     let kept = database.leases.get(&key)?;
     let mut row = match kept.map(|value| Row::of_value(&value)) {
         None => Row::default(),
@@ -196,7 +196,7 @@ fn fold(database: &Database, location: &Location, changes: &[(u64, Record)]) -> 
     for (sequence, tenure) in tenures {
         database.tenures.insert(tenure.key(sequence), tenure.value())?;
     }
-    database.leases.insert(key, row.value())?;
+    database.leases.insert(key, row.value(location))?;
     Ok(())
 }
 

@@ -62,7 +62,7 @@ const LASTS: [u8; 16] = [0xff; 16];
 /// One page. Everything has to be folded.
 pub(super) fn page(database: &Database, query: &Query) -> Result<Page, Fault> {
     fenced(|| {
-        let prefix = query.location.as_ref().map(codec::location_key).unwrap_or_default();
+        let prefix = query.location.as_ref().map(Location::key).unwrap_or_default();
         let after = query.after.as_ref().map(|cursor| cursor.0.as_slice());
         let mut entries = Entries::after(database, after.unwrap_or(&prefix))?;
         let mut tenures = Vec::new();

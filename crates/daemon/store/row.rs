@@ -3,10 +3,10 @@
 //! Folding is a pure function: `Row::apply(record)` gives at most one tenure that has ended.
 //! A row knows the turn that it was last changed by, so that folding a record twice does nothing.
 
-use leasehold_dhcp::record::{Binding, Change, Location};
+use leasehold_dhcp::record::{Binding, Change, Location, Records};
 use leasehold_dhcp::{Mac, Record, Wall};
 
-use super::codec::{self, Corrupt, Reader};
+use super::codec::{self, Corrupt};
 
 /// How a tenure ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,18 +125,17 @@ impl Row {
             }
             Change::Released => self.end(record, Ending::Released),
             Change::Expired => self.end(record, Ending::Expired),
-            Change::Removed => {
-                self.quarantine = None;
-                self.end(record, Ending::Removed)
-            }
+            Change::Removed => self.end(record, Ending::Removed),
             Change::Quarantined { seconds, by, declined } => {
-                self.quarantine = Some(Quarantine {
-                    at: record.at,
-                    seconds: *seconds,
-                    by: *by,
-                    declined: *declined,
-                });
-                self.end(record, Ending::Quarantined)
+                let ended = self.end(record, Ending::Quarantined);
+                if let Some(Tenant { ended: Some((at, Ending::Quarantined)), .. }) =
+                    &mut self.tenant
+                {
+                    *at = record.at;
+                }
+                let (at, seconds, by, declined) = (record.at, *seconds, *by, *declined);
+                self.quarantine = Some(Quarantine { at, seconds, by, declined });
+                ended
             }
         }
     }
@@ -169,39 +168,26 @@ impl Row {
         bound.into_iter().chain(ended).chain(quarantined)
     }
 
-    /// Its sealed value.
-    pub(super) fn value(&self) -> Vec<u8> {
-        let mut out = codec::open();
-        codec::put_number(&mut out, self.sequence);
-        out.push(u8::from(self.tenant.is_some()) | (u8::from(self.quarantine.is_some()) << 1));
-        if let Some(tenant) = &self.tenant {
-            tenant.put(&mut out);
-        }
-        if let Some(q) = self.quarantine {
-            codec::put_number(&mut out, q.at.0);
-            codec::put_quarantine(&mut out, q.seconds, q.by, q.declined);
-        }
-        codec::close(out)
+    /// Its sealed value: the last turn, the beginning of the tenure, the records that rebuild it.
+    pub(super) fn value(&self, location: &Location) -> Vec<u8> {
+        let since = self.tenant.as_ref().map_or(0, |tenant| tenant.since.0);
+        let mut records = Records::default();
+        self.records(location).for_each(|record| records.push(&record));
+        codec::seal(&[&self.sequence.to_be_bytes(), &since.to_be_bytes(), records.bytes()])
     }
 
     /// Reads a sealed value.
     pub(super) fn of_value(value: &[u8]) -> Result<Self, Corrupt> {
-        let mut body = codec::body(value)?;
-        let sequence = body.number()?;
-        let flags = body.octet()?;
-        if flags > 3 {
-            return Err(Corrupt::Tag(flags));
+        let (sequence, rest) = codec::number(codec::body(value)?)?;
+        let (since, frames) = codec::number(rest)?;
+        let mut row = Self { sequence, ..Self::default() };
+        for record in codec::frames(frames)? {
+            row.apply(sequence, &record);
         }
-        let tenant = if flags & 1 == 1 { Some(Tenant::read(&mut body)?) } else { None };
-        let quarantine = if flags & 2 == 2 {
-            let at = Wall(body.number()?);
-            let (seconds, by, declined) = body.quarantine()?;
-            Some(Quarantine { at, seconds, by, declined })
-        } else {
-            None
-        };
-        body.end()?;
-        Ok(Self { sequence, tenant, quarantine })
+        if let Some(tenant) = &mut row.tenant {
+            tenant.since = Wall(since);
+        }
+        Ok(row)
     }
 
     fn lasting(&mut self) -> Option<&mut Tenant> {
@@ -224,6 +210,7 @@ impl Row {
     }
 
     fn end(&mut self, record: &Record, ending: Ending) -> Option<Tenure> {
+        self.quarantine = None;
         let tenant = self.lasting()?;
         tenant.ended = Some((record.at, ending));
         Some(tenant.tenure(&record.location))
@@ -240,59 +227,39 @@ impl Tenant {
             binding: self.binding.clone(),
         }
     }
-
-    fn put(&self, out: &mut Vec<u8>) {
-        codec::put_number(out, self.since.0);
-        codec::put_number(out, self.renewed.0);
-        match self.ended {
-            None => out.push(0),
-            Some((at, ending)) => {
-                out.push(ending.tag());
-                codec::put_number(out, at.0);
-            }
-        }
-        codec::put_binding(out, &self.binding);
-    }
-
-    fn read(body: &mut Reader<'_>) -> Result<Self, Corrupt> {
-        let since = Wall(body.number()?);
-        let renewed = Wall(body.number()?);
-        let ended = match body.octet()? {
-            0 => None,
-            tag => {
-                let ending = Ending::of_tag(tag)?;
-                Some((Wall(body.number()?), ending))
-            }
-        };
-        Ok(Self { since, renewed, ended, binding: body.binding()? })
-    }
 }
 
 impl Tenure {
     /// Key in the history: its place, its beginning, and the turn that ended it.
     pub fn key(&self, sequence: u64) -> Vec<u8> {
-        let mut key = codec::location_key(&self.location);
+        let mut key = self.location.key();
         key.extend_from_slice(&self.since.0.to_be_bytes());
         key.extend_from_slice(&sequence.to_be_bytes());
         key
     }
 
-    /// Its sealed value in the history.
-    pub fn value(&self) -> Vec<u8> {
-        let Self { since, renewed, ended, ref binding, .. } = *self;
-        let mut out = codec::open();
-        Tenant { since, renewed, ended, binding: binding.clone() }.put(&mut out);
-        codec::close(out)
+    /// Its sealed value in the history: last renewal, end, how, and the binding's record.
+    pub(super) fn value(&self) -> Vec<u8> {
+        let (at, tag) = self.ended.map_or((Wall(0), 0), |(at, ending)| (at, ending.tag()));
+        let mut records = Records::default();
+        let change = Change::Bound(Box::new(self.binding.clone()));
+        let location = self.location.clone();
+        records.push(&Record { location, at: self.renewed, change });
+        codec::seal(&[&at.0.to_be_bytes(), &[tag], records.bytes()])
     }
 
     /// Reads what [`Tenure::key`] and [`Tenure::value`] made.
-    pub fn read(key: &[u8], value: &[u8]) -> Result<Self, Corrupt> {
-        let at = key.len().checked_sub(16).ok_or(Corrupt::Short)?;
-        let location = codec::key_location(&key[..at])?;
-        let mut body = codec::body(value)?;
-        let tenant = Tenant::read(&mut body)?;
-        body.end()?;
-        Ok(tenant.tenure(&location))
+    pub(super) fn read(key: &[u8], value: &[u8]) -> Result<Self, Corrupt> {
+        let (rest, _) = key.split_last_chunk::<8>().ok_or(Corrupt::Key)?;
+        let (location, since) = rest.split_last_chunk::<8>().ok_or(Corrupt::Key)?;
+        let location = codec::key_location(location)?;
+        let since = Wall(u64::from_be_bytes(*since));
+        let (at, rest) = codec::number(codec::body(value)?)?;
+        let (&tag, frames) = rest.split_first().ok_or(Corrupt::Short)?;
+        let ended = if tag == 0 { None } else { Some((Wall(at), Ending::of_tag(tag)?)) };
+        let record = codec::frames(frames)?.pop().ok_or(Corrupt::Unbound)?;
+        let Change::Bound(binding) = record.change else { return Err(Corrupt::Unbound) };
+        Ok(Self { location, since, renewed: record.at, ended, binding: *binding })
     }
 }
 
@@ -311,7 +278,7 @@ mod tests {
 
     fn at_one_address(mut records: Vec<Record>) -> Vec<Record> {
         for (index, record) in records.iter_mut().enumerate() {
-            record.location = Location { space: "".into(), address: [10, 0, 0, 1].into() };
+            record.location = Location::main([10, 0, 0, 1].into());
             record.at = Wall(1_000 + index as u64);
         }
         records
@@ -330,7 +297,11 @@ mod tests {
         #[test]
         fn a_row_comes_back(records in prop::collection::vec(any_record(), 0..20)) {
             let (row, ended) = fold(&at_one_address(records));
-            prop_assert_eq!(Row::of_value(&row.value()).unwrap(), row);
+            let location = Location::main([10, 0, 0, 1].into());
+            let read = Row::of_value(&row.value(&location)).unwrap();
+            prop_assert_eq!(read.sequence(), row.sequence());
+            prop_assert_eq!(read.tenure(&location), row.tenure(&location));
+            prop_assert!(read.records(&location).eq(row.records(&location)));
             for tenure in ended {
                 let read = Tenure::read(&tenure.key(7), &tenure.value()).unwrap();
                 prop_assert_eq!(read, tenure);
@@ -346,7 +317,7 @@ mod tests {
             let (before, after) = all.split_at(before.len());
             let (row, _) = fold(before);
             let location = &all.first().map_or_else(
-                || Location { space: "".into(), address: [10, 0, 0, 1].into() },
+                || Location::main([10, 0, 0, 1].into()),
                 |record| record.location.clone(),
             );
             let rebuilt: Vec<Record> = row.records(location).chain(after.to_vec()).collect();
@@ -359,7 +330,7 @@ mod tests {
         #[test]
         fn tenures_never_overlap(records in prop::collection::vec(any_record(), 0..40)) {
             let (row, ended) = fold(&at_one_address(records));
-            let location = Location { space: "".into(), address: [10, 0, 0, 1].into() };
+            let location = Location::main([10, 0, 0, 1].into());
             let all: Vec<Tenure> = ended.into_iter().chain(row.tenure(&location)).collect();
             for pair in all.windows(2) {
                 let (end, _) = pair[0].ended.unwrap();

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use leasehold_dhcp::record::{Binding, Change, Location};
+use leasehold_dhcp::record::{Binding, Change, Location, Records};
 use leasehold_dhcp::{Mac, Record, Wall};
 use proptest::prelude::*;
 
@@ -41,7 +41,7 @@ impl Faults {
     }
 }
 
-pub(super) fn any_record() -> impl Strategy<Value = Record> {
+pub(crate) fn any_record() -> impl Strategy<Value = Record> {
     let change = prop_oneof![
         3 => any_binding().prop_map(|binding| Change::Bound(Box::new(binding))),
         3 => any::<u32>().prop_map(|lease_time| Change::Renewed { lease_time }),
@@ -56,6 +56,13 @@ pub(super) fn any_record() -> impl Strategy<Value = Record> {
         let address = (0x0a00_0000 + low).into();
         Record { location: Location { space: space.into(), address }, at: Wall(at), change }
     })
+}
+
+/// As the engine hands them over.
+pub(super) fn encoded(records: &[Record]) -> Records {
+    let mut all = Records::default();
+    records.iter().for_each(|record| all.push(record));
+    all
 }
 
 fn any_binding() -> impl Strategy<Value = Binding> {
@@ -122,7 +129,7 @@ fn start(directory: &Path, settings: Settings) -> Running {
 impl Running {
     fn append(&mut self, records: &[Record]) -> u64 {
         self.sequence += 1;
-        self.store.append(self.sequence, records);
+        self.store.append(self.sequence, &encoded(records));
         self.sequence
     }
 

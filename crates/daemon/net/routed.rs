@@ -1,0 +1,77 @@
+//! The UDP socket: relays, and clients behind routers, on whichever interface they come in.
+
+use core::fmt;
+use core::net::{Ipv4Addr, SocketAddrV4};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::packet::enlarge;
+use super::{filter, sys};
+
+/// UDP port 67 on every address of the machine.
+#[derive(Debug)]
+pub(crate) struct RoutedSocket(Socket);
+
+/// Why the UDP socket cannot be had.
+#[derive(Debug)]
+pub enum UdpError {
+    /// Another program has the port.
+    Taken,
+    /// We may not have it.
+    Forbidden,
+    /// Another reason.
+    Io(io::Error),
+}
+
+impl fmt::Display for UdpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Taken => f.write_str(
+                "UDP port 67 is taken: another DHCP server or relay runs here; find it with \
+                 `ss -lunp 'sport = :67'` and stop it",
+            ),
+            Self::Forbidden => f.write_str(
+                "no permission for UDP port 67: run as root, or with the capabilities \
+                 CAP_NET_BIND_SERVICE, CAP_NET_RAW and CAP_NET_ADMIN as the systemd unit does",
+            ),
+            Self::Io(error) => write!(f, "cannot open UDP port 67: {error}"),
+        }
+    }
+}
+
+impl From<io::Error> for UdpError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::AddrInUse => Self::Taken,
+            io::ErrorKind::PermissionDenied => Self::Forbidden,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+const QUEUE: u32 = 16 << 20;
+
+impl RoutedSocket {
+    /// Binds the port; nobody else may have it.
+    pub(crate) fn open(port: u16) -> Result<Self, UdpError> {
+        let kind = Type::DGRAM.cloexec().nonblocking();
+        let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))?;
+        socket.attach_filter(&filter::ROUTED)?;
+        socket.set_broadcast(true)?;
+        sys::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
+        // Replies may be longer than a link on the way: routers may cut them.
+        let dont = libc::IP_PMTUDISC_DONT.cast_unsigned();
+        sys::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, dont)?;
+        enlarge(socket.as_fd(), QUEUE);
+        socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port).into())?;
+        Ok(Self(socket))
+    }
+}
+
+impl AsFd for RoutedSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

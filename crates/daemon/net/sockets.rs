@@ -1,0 +1,327 @@
+//! All sockets of the worker behind one wait: what arrives, once; what leaves, in batches.
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use leasehold_dhcp::input::ProbeAnswer;
+use leasehold_dhcp::outbox::{Batch, Probe};
+use leasehold_dhcp::{Datagram, Destination, IfIndex, Interface, Interfaces};
+use rustix::event::epoll;
+use socket2::Socket;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::filter;
+use super::frame::{self, Broken, Checksum};
+use super::packet::{self, PacketSocket};
+use super::probe::{ArpSocket, EchoSocket};
+use super::routed::{RoutedSocket, UdpError};
+use super::sys::{self, From, Received, Receiver, Sending, To};
+
+/// One thing that came in.
+#[derive(Debug)]
+pub enum Arrival<'a> {
+    /// A datagram for the engine.
+    Datagram(Datagram<'a>),
+    /// Somebody has an address.
+    Probe(ProbeAnswer),
+    /// A packet that is no whole datagram, and the rule that it breaks.
+    Broken(IfIndex, Broken),
+}
+
+/// What went out, and what could not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Datagrams that were read and are for the engine.
+    pub received: u64,
+    /// Packets that were no whole datagrams.
+    pub broken: u64,
+    /// Datagrams that another socket handles.
+    pub twice: u64,
+    /// Replies that the kernel took.
+    pub sent: u64,
+    /// Replies and probes that it refused.
+    pub refused: u64,
+}
+
+/// The worker's sockets.
+pub struct Sockets {
+    wait: AsyncFd<OwnedFd>,
+    links: BTreeMap<IfIndex, PacketSocket>,
+    routed: RoutedSocket,
+    arp: ArpSocket,
+    echo: EchoSocket,
+    out: Socket,
+    port: u16,
+    receiver: Receiver,
+    interfaces: Arc<Interfaces>,
+    own: BTreeSet<Ipv4Addr>,
+    /// What has passed so far.
+    pub traffic: Traffic,
+}
+
+/// A socket that could not be opened, and why.
+#[derive(Debug)]
+pub struct Unheard {
+    /// The interface whose clients are not heard.
+    pub interface: Arc<str>,
+    /// Why.
+    pub error: io::Error,
+}
+
+const ROUTED: u64 = 0;
+const ARP: u64 = 1;
+const ECHO: u64 = 2;
+const LINKS: u64 = 16;
+const READY: usize = 64;
+
+impl Sockets {
+    /// Opens all that does not depend on an interface. Needs a tokio runtime around it.
+    pub fn open(port: u16, seed: u64) -> Result<Self, UdpError> {
+        let routed = RoutedSocket::open(port)?;
+        let arp = ArpSocket::open()?;
+        let echo = EchoSocket::open((seed >> 7) as u16)?;
+        let all = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(io::Error::from)?;
+        for (socket, token) in [(routed.as_fd(), ROUTED), (arp.as_fd(), ARP), (echo.as_fd(), ECHO)]
+        {
+            listen(&all, socket, token)?;
+        }
+        Ok(Self {
+            wait: sys::awaitable(all)?,
+            links: BTreeMap::new(),
+            routed,
+            arp,
+            echo,
+            out: packet::sender()?,
+            port,
+            receiver: Receiver::new(),
+            interfaces: Arc::default(),
+            own: BTreeSet::new(),
+            traffic: Traffic::default(),
+        })
+    }
+
+    /// Follows the machine's interfaces and the servers' wishes: opens sockets for interfaces that
+    /// are served and run, closes those of the others. Gives back what could not be opened.
+    pub fn adopt<'a>(
+        &mut self,
+        interfaces: Arc<Interfaces>,
+        served: impl IntoIterator<Item = &'a Arc<str>>,
+    ) -> Vec<Unheard> {
+        let mut unheard = Vec::new();
+        let mut wanted = BTreeSet::new();
+        for name in served {
+            let Some(interface) = interfaces.named(name).filter(|it| !it.slave) else { continue };
+            wanted.insert(interface.index);
+            if !interface.running || self.links.contains_key(&interface.index) {
+                continue;
+            }
+            match self.listen_on(interface.index) {
+                Ok(socket) => drop(self.links.insert(interface.index, socket)),
+                Err(error) => unheard.push(Unheard { interface: Arc::clone(name), error }),
+            }
+        }
+        self.links.retain(|index, _| wanted.contains(index));
+        let own = interfaces.iter().flat_map(|it| it.addresses.iter().map(|net| net.addr()));
+        self.own = own.collect();
+        self.interfaces = interfaces;
+        unheard
+    }
+
+    /// Interfaces whose clients are heard.
+    pub fn heard(&self) -> impl Iterator<Item = IfIndex> {
+        self.links.keys().copied()
+    }
+
+    /// Waits until something may have arrived.
+    pub async fn ready(&self) -> io::Result<()> {
+        self.wait.readable().await?.retain_ready();
+        Ok(())
+    }
+
+    /// Reads at most about `most` packets without waiting; gives what they hold to `each`. Zero
+    /// means that nothing was there.
+    pub fn receive(&mut self, most: usize, mut each: impl FnMut(Arrival<'_>)) -> usize {
+        let mut events = Vec::with_capacity(READY);
+        let waited = self.wait.try_io(Interest::READABLE, |all| {
+            epoll::wait(all, rustix::buffer::spare_capacity(&mut events), Some(&ZERO))?;
+            if events.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        if waited.is_err() {
+            return 0;
+        }
+        let mut read = 0;
+        for event in events {
+            let token = event.data.u64();
+            while read < most {
+                let count = self.receive_from(token, most - read, &mut each);
+                read += count;
+                if count < sys::BATCH {
+                    break;
+                }
+            }
+        }
+        read.max(1)
+    }
+
+    /// Sends replies: those on links as frames of our own making, the others through the kernel.
+    pub fn send(&mut self, batch: &Batch) {
+        let mut headers = Vec::with_capacity(batch.len());
+        let mut frames = Vec::with_capacity(batch.len());
+        let mut datagrams = Vec::new();
+        for (to, payload) in batch.iter() {
+            if let Destination::Link { source, target, .. } = to {
+                let source = SocketAddrV4::new(source, self.port);
+                headers.push(frame::headers(source, target, payload));
+            }
+        }
+        let mut headers = headers.iter();
+        for (to, payload) in batch.iter() {
+            match to {
+                Destination::Link { interface, mac, .. } => {
+                    let Some(Some(header)) = headers.next() else { continue };
+                    let to = To::Link(packet::station(interface, mac));
+                    frames.push(Sending { to, header, payload });
+                }
+                Destination::Routed { source, target } => {
+                    datagrams.push(Sending { to: To::Inet(target, source), header: &[], payload });
+                }
+            }
+        }
+        let mut refused = 0;
+        let mut refuse = |_, error| {
+            refused += 1;
+            tracing::debug!("the kernel refused a reply: {error}");
+        };
+        sys::send(self.out.as_fd(), &frames, &mut refuse);
+        sys::send(self.routed.as_fd(), &datagrams, &mut refuse);
+        self.traffic.refused += refused;
+        self.traffic.sent += (frames.len() + datagrams.len()) as u64 - refused;
+    }
+
+    /// Asks who has an address.
+    pub fn probe(&mut self, probe: Probe) {
+        let mut refused = 0;
+        let refuse = |_, error| {
+            refused += 1;
+            tracing::debug!("the kernel refused a probe: {error}");
+        };
+        match probe {
+            Probe::Arp { interface, target } => {
+                let Some(own) = self.interfaces.get(interface).map(|it| it.mac) else { return };
+                self.arp.ask(interface, own, target, refuse);
+            }
+            Probe::Echo { target } => self.echo.ask(target, refuse),
+        }
+        self.traffic.refused += refused;
+    }
+
+    fn listen_on(&self, interface: IfIndex) -> io::Result<PacketSocket> {
+        let socket = PacketSocket::open(interface, &filter::direct(self.port))?;
+        listen(self.wait.get_ref(), socket.as_fd(), LINKS + u64::from(interface.0))?;
+        Ok(socket)
+    }
+
+    fn receive_from(
+        &mut self,
+        token: u64,
+        most: usize,
+        each: &mut impl FnMut(Arrival<'_>),
+    ) -> usize {
+        let socket = match token {
+            ROUTED => self.routed.as_fd(),
+            ARP => self.arp.as_fd(),
+            ECHO => self.echo.as_fd(),
+            link => {
+                let index = u32::try_from(link - LINKS).map_or(IfIndex(0), IfIndex);
+                let Some(socket) = self.links.get(&index) else { return 0 };
+                socket.as_fd()
+            }
+        };
+        // An error (the interface went down) is read once and is then gone.
+        let count = self.receiver.receive(socket, most).unwrap_or(0);
+        for received in (0..count).filter_map(|index| self.receiver.get(index)) {
+            let arrival = match token {
+                ROUTED => self.routed_arrival(&received),
+                ARP => ArpSocket::answer(&received).map(Arrival::Probe),
+                ECHO => self.echo.answer(&received).map(Arrival::Probe),
+                _ => self.link_arrival(&received),
+            };
+            match &arrival {
+                Some(Arrival::Datagram(_)) => self.traffic.received += 1,
+                Some(Arrival::Broken(..)) => self.traffic.broken += 1,
+                None if token == ROUTED || token >= LINKS => self.traffic.twice += 1,
+                Some(Arrival::Probe(_)) | None => {}
+            }
+            if let Some(arrival) = arrival {
+                each(arrival);
+            }
+        }
+        count
+    }
+
+    fn link_arrival<'a>(&self, received: &Received<'a>) -> Option<Arrival<'a>> {
+        let From::Link { interface, mac, .. } = received.from else { return None };
+        if !packet::is_ours(received) {
+            return None;
+        }
+        let known = libc::TP_STATUS_CSUMNOTREADY | libc::TP_STATUS_CSUM_VALID;
+        let trusted = received.told.status & known != 0;
+        let checksum = if trusted { Checksum::Trust } else { Checksum::Verify };
+        let udp = match frame::parse(received.bytes, checksum) {
+            Ok(udp) => udp,
+            Err(broken) => return Some(Arrival::Broken(interface, broken)),
+        };
+        let destination = *udp.target.ip();
+        let ingress = self.interfaces.get(interface)?;
+        self.is_direct(ingress, *udp.source.ip(), destination, udp.payload).then_some({
+            Arrival::Datagram(Datagram {
+                interface,
+                link_source: mac,
+                source: udp.source,
+                destination,
+                payload: udp.payload,
+            })
+        })
+    }
+
+    fn routed_arrival<'a>(&self, received: &Received<'a>) -> Option<Arrival<'a>> {
+        let From::Inet(source) = received.from else { return None };
+        let (interface, destination) = received.told.arrival?;
+        let payload = received.bytes;
+        let ingress = self.interfaces.get(interface);
+        let other = self.links.contains_key(&interface)
+            && ingress.is_some_and(|it| self.is_direct(it, *source.ip(), destination, payload));
+        (!other).then_some(Arrival::Datagram(Datagram {
+            interface,
+            link_source: None,
+            source,
+            destination,
+            payload,
+        }))
+    }
+
+    /// Whether a datagram is its interface's packet socket's: see [`crate::net`].
+    fn is_direct(
+        &self,
+        ingress: &Interface,
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        payload: &[u8],
+    ) -> bool {
+        payload.get(24..28).is_none_or(|giaddr| giaddr == [0; 4])
+            && (!self.own.contains(&destination)
+                || source.is_unspecified()
+                || ingress.addresses.iter().any(|net| net.contains(&source)))
+    }
+}
+
+const ZERO: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+
+fn listen(all: impl AsFd, socket: impl AsFd, token: u64) -> io::Result<()> {
+    epoll::add(all, socket, epoll::EventData::new_u64(token), epoll::EventFlags::IN)?;
+    Ok(())
+}
