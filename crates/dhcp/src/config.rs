@@ -1,5 +1,6 @@
 //! What the engine obeys: plain typed values, references resolved, nothing to look up by name.
 
+mod compile;
 mod fixed;
 mod network;
 mod option;
@@ -9,6 +10,7 @@ use core::net::Ipv4Addr;
 use core::ops::RangeInclusive;
 use std::sync::Arc;
 
+pub use self::compile::{Broken, Compiled, Flaw, Host};
 pub use self::fixed::{FixedAddress, FixedLease, FixedLeases, Identifiers, Shown};
 pub use self::network::{Network, Networks};
 pub use self::option::{OptionEntry, OptionSet, Piece, RadiusString, Value};
