@@ -128,11 +128,6 @@ impl Row {
             Change::Removed => self.end(record, Ending::Removed),
             Change::Quarantined { seconds, by, declined } => {
                 let ended = self.end(record, Ending::Quarantined);
-                if let Some(Tenant { ended: Some((at, Ending::Quarantined)), .. }) =
-                    &mut self.tenant
-                {
-                    *at = record.at;
-                }
                 let (at, seconds, by, declined) = (record.at, *seconds, *by, *declined);
                 self.quarantine = Some(Quarantine { at, seconds, by, declined });
                 ended
@@ -158,7 +153,6 @@ impl Row {
             Ending::Released => Some(record(at, Change::Released)),
             Ending::Expired => Some(record(at, Change::Expired)),
             Ending::Removed => Some(record(at, Change::Removed)),
-            Ending::Quarantined if self.quarantine.is_none() => Some(record(at, Change::Removed)),
             Ending::Quarantined | Ending::Superseded => None,
         });
         let quarantined = self.quarantine.map(|q| {
@@ -210,7 +204,13 @@ impl Row {
     }
 
     fn end(&mut self, record: &Record, ending: Ending) -> Option<Tenure> {
-        self.quarantine = None;
+        if self.quarantine.take().is_some()
+            && let Some(Tenant { ended: Some((_, how @ Ending::Quarantined)), .. }) =
+                &mut self.tenant
+        {
+            // The quarantine is over; that the lease has ended must still be told.
+            *how = Ending::Removed;
+        }
         let tenant = self.lasting()?;
         tenant.ended = Some((record.at, ending));
         Some(tenant.tenure(&record.location))
