@@ -1,0 +1,126 @@
+//! The store's contract without a disk: append a turn durably, replay all, and every way to fail.
+//!
+//! A commit is *written* when it begins and *durable* when it ends well. What was written but did
+//! not become durable is in doubt: a crash may find all of it, the beginning of it, or nothing.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use leasehold_dhcp::record::{Folded, Location, Records, decode_all};
+use leasehold_dhcp::{Durable, Record};
+
+use crate::random::Random;
+
+/// How a sick disk treats a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sickness {
+    /// Refuses it and keeps nothing: the file system is full.
+    Full,
+    /// Takes it, cannot sync it, and may or may not keep it.
+    SyncFails,
+}
+
+/// Some bytes of a turn, written in one piece.
+#[derive(Clone, Debug)]
+struct Written {
+    sequence: u64,
+    bytes: Vec<u8>,
+}
+
+/// The disk under the store. It outlives the server's process.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    durable: Vec<Written>,
+    /// Written and not yet, or never, synced; in order.
+    doubtful: VecDeque<Written>,
+    sickness: Option<Sickness>,
+    random: Random,
+}
+
+/// The disk did not make a turn durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failed;
+
+impl Disk {
+    pub(crate) fn new(random: Random) -> Self {
+        Self { durable: Vec::new(), doubtful: VecDeque::new(), sickness: None, random }
+    }
+
+    pub(crate) fn sicken(&mut self, sickness: Sickness) {
+        self.sickness = Some(sickness);
+    }
+
+    /// Works again. What the store finds of the failed commits is settled by looking.
+    pub(crate) fn heal(&mut self) {
+        self.sickness = None;
+        self.settle();
+    }
+
+    pub(crate) fn works(&self) -> bool {
+        self.sickness.is_none()
+    }
+
+    /// A commit begins: its bytes are on their way.
+    pub(crate) fn write(&mut self, sequence: u64, records: &Records) {
+        if self.sickness == Some(Sickness::Full) {
+            return;
+        }
+        self.doubtful.push_back(Written { sequence, bytes: records.bytes().to_vec() });
+    }
+
+    /// A commit ends: everything up to and including `sequence` is durable, or it failed.
+    pub(crate) fn sync(&mut self, sequence: u64) -> Result<Durable, Failed> {
+        if self.sickness.is_some() {
+            return Err(Failed);
+        }
+        while let Some(written) = self.doubtful.pop_front_if(|next| next.sequence <= sequence) {
+            self.durable.push(written);
+        }
+        Ok(Durable::after_sync(sequence))
+    }
+
+    /// A crash: each doubtful write is kept, cut short or gone, and that is settled for ever.
+    pub(crate) fn settle(&mut self) {
+        for mut written in core::mem::take(&mut self.doubtful) {
+            match self.random.within(0, 2) {
+                0 => continue,
+                1 => {
+                    let length = self.random.index(written.bytes.len() + 1);
+                    written.bytes.truncate(length);
+                }
+                _ => {}
+            }
+            // A store finds a torn write by its checksum and keeps the frames before the tear.
+            let whole: Vec<Record> = decode_all(&written.bytes).map_while(Result::ok).collect();
+            let mut kept = Records::default();
+            whole.iter().for_each(|record| kept.push(record));
+            self.durable.push(Written { bytes: kept.bytes().to_vec(), ..written });
+        }
+    }
+
+    /// The newest turn that a restart finds.
+    pub(crate) fn newest(&self) -> u64 {
+        self.durable.iter().map(|written| written.sequence).max().unwrap_or(0)
+    }
+
+    /// What a restart reads: the older turns folded, in the order of addresses, then the newer ones
+    /// as they are. Where the fold ends is left to chance, as it is to the background task.
+    pub(crate) fn replay(&mut self) -> Vec<Record> {
+        let fold_end = self.random.index(self.durable.len() + 1);
+        let (older, newer) = self.durable.split_at(fold_end);
+        let mut leases: BTreeMap<Location, Folded> = BTreeMap::new();
+        for record in records(older) {
+            leases.entry(record.location.clone()).or_default().apply(record);
+        }
+        let folded = leases.values().flat_map(|lease| lease.records().cloned());
+        folded.chain(records(newer)).collect()
+    }
+
+    /// Everything durable, in order.
+    pub(crate) fn durable(&self) -> impl Iterator<Item = Record> + '_ {
+        records(&self.durable)
+    }
+}
+
+fn records(written: &[Written]) -> impl Iterator<Item = Record> + '_ {
+    written.iter().flat_map(|written| decode_all(&written.bytes).map_while(Result::ok))
+}

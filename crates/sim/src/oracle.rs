@@ -1,0 +1,358 @@
+//! The judge: what no run may show, seen from the clients and in true time.
+//!
+//! A *claim* is an address that a client may use now, or may come to use because an ACK for it is
+//! on its way: the client holds or remembers an unexpired lease, or waits for the very exchange
+//! that the ACK belongs to. Claims end by the clock, by RELEASE or DECLINE when it is sent, and by
+//! NAK when it is received. The server knows none of this; it has to be right all the same.
+
+use core::fmt;
+use core::net::{Ipv4Addr, SocketAddrV4};
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use leasehold_dhcp::Destination;
+
+use crate::client::{Client, ClientId, Identity};
+use crate::clock::Moment;
+use crate::legal::{self, Fault, Heard};
+use crate::message::{self, Illegal, Kind, Message};
+use crate::site::{Site, SiteChange};
+use crate::topology::Reach;
+
+/// What no run may show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// An address was promised to one client while another had a claim to it.
+    TwoOwners,
+    /// An address was offered while another client had a claim to it.
+    OfferedTaken,
+    /// An address was given that the configuration does not give to this client on this link.
+    NotConfigured,
+    /// A client that holds a lease was told that it does not.
+    NakedOwner,
+    /// An ACK left whose lease is not on disk.
+    NotDurable,
+    /// A reply that no strict reader accepts.
+    Illegible,
+    /// A reply to nothing that was asked.
+    Unasked,
+    /// A reply with a field or option that table 3 forbids.
+    Illegal(Fault),
+    /// The engine's indexes disagree.
+    Book,
+    /// The store, folded, is not the promised part of the book.
+    Store,
+    /// A pool's bits are not what book and configuration say.
+    Pool,
+    /// In the calm at the end, a polite client has no address.
+    Unbound,
+    /// The shipped code panicked.
+    Panic,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TwoOwners => f.write_str("an address promised to two clients at once"),
+            Self::OfferedTaken => f.write_str("an address offered that another client holds"),
+            Self::NotConfigured => f.write_str("an address that the configuration does not give"),
+            Self::NakedOwner => f.write_str("a NAK to a client whose lease is live"),
+            Self::NotDurable => f.write_str("an ACK that is not on disk"),
+            Self::Illegible => f.write_str("a reply that no strict reader accepts"),
+            Self::Unasked => f.write_str("a reply to nothing that was asked"),
+            Self::Illegal(fault) => write!(f, "an illegal reply: {fault}"),
+            Self::Book => f.write_str("the book's indexes disagree"),
+            Self::Store => f.write_str("the store is not the promised part of the book"),
+            Self::Pool => f.write_str("a pool's bits are not book and reservations"),
+            Self::Unbound => f.write_str("a polite client without an address in the calm"),
+            Self::Panic => f.write_str("a panic"),
+        }
+    }
+}
+
+/// A rule that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// When.
+    pub at: Moment,
+    /// Which.
+    pub rule: Rule,
+    /// Who and what.
+    pub detail: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at {} s: {}: {}", self.at, self.rule, self.detail)
+    }
+}
+
+/// A reply as it leaves the server.
+pub(crate) struct Reply<'a> {
+    pub message: &'a Message,
+    pub octets: usize,
+    pub to: Destination,
+}
+
+/// What the judge may look at.
+pub(crate) struct View<'a> {
+    pub now: Moment,
+    pub clients: &'a [Client],
+    pub links: &'a [Reach],
+    /// The configuration under which the reply was decided.
+    pub site: &'a Site,
+}
+
+/// Who is behind a request.
+#[derive(Clone, Debug)]
+struct Asked {
+    heard: Heard,
+    sender: ClientId,
+    identity: Identity,
+    at: Moment,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Promise {
+    xid: u32,
+    address: Ipv4Addr,
+    until: Moment,
+}
+
+/// A promise to a name that no well-behaved client has.
+#[derive(Clone, Debug)]
+struct StrangersPromise {
+    identity: Identity,
+    address: Ipv4Addr,
+    until: Moment,
+}
+
+/// Everything that the judge has seen.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    asked: BTreeMap<(u32, [u8; 6]), Vec<Asked>>,
+    promises: BTreeMap<ClientId, Promise>,
+    strangers: Vec<StrangersPromise>,
+    static_changes: Vec<(Moment, SiteChange)>,
+    rude: BTreeSet<ClientId>,
+    cloned: BTreeSet<ClientId>,
+    /// The address of the newest ACK to a rude client: it may have asked for a second one.
+    moved: BTreeMap<ClientId, Ipv4Addr>,
+}
+
+impl Oracle {
+    pub(crate) fn new(rude: BTreeSet<ClientId>, cloned: BTreeSet<ClientId>) -> Self {
+        Self { rude, cloned, ..Self::default() }
+    }
+
+    /// The server's kernel has taken a datagram in.
+    pub(crate) fn hear(&mut self, now: Moment, heard: Heard, sender: ClientId) {
+        let key = (heard.message.xid, heard.message.mac());
+        let identity = identity(&heard.message);
+        self.asked.entry(key).or_default().push(Asked { heard, sender, identity, at: now });
+    }
+
+    /// A client says itself that an address is free again.
+    pub(crate) fn relinquish(&mut self, message: &Message) {
+        let address = match message.kind() {
+            Some(Kind::Release) => message.ciaddr,
+            Some(Kind::Decline) => match message.address(message::REQUESTED_ADDRESS) {
+                Some(address) => address,
+                None => return,
+            },
+            _ => return,
+        };
+        let identity = identity(message);
+        self.strangers.retain(|p| !(same(&p.identity, &identity) && p.address == address));
+    }
+
+    /// The administrator changed the configuration.
+    pub(crate) fn reconfigured(&mut self, now: Moment, change: SiteChange) {
+        if matches!(change, SiteChange::Static { .. }) {
+            self.static_changes.push((now, change));
+        }
+    }
+
+    /// Judges a reply. Tells whose request it answers.
+    pub(crate) fn judge(
+        &mut self,
+        reply: &Reply<'_>,
+        view: &View<'_>,
+    ) -> Result<ClientId, (Rule, String)> {
+        let message = reply.message;
+        let kind = message.kind().ok_or((Rule::Illegal(Fault::TypeNotFirst), String::new()))?;
+        let asked = self.asked(message, kind)?;
+        legal::judge(message, reply.octets, reply.to, &asked.heard, view.links)
+            .map_err(|fault| (Rule::Illegal(fault), format!("{kind} to {}", asked.sender)))?;
+        match kind {
+            Kind::Offer => self.offered(message, &asked, view)?,
+            Kind::Ack if asked.heard.message.kind() == Some(Kind::Request) => {
+                self.promised(message, &asked, view)?;
+            }
+            Kind::Nak => self.naked(message, &asked, view)?,
+            _ => {}
+        }
+        Ok(asked.sender)
+    }
+
+    /// The newest request that such a reply can answer.
+    fn asked(&self, reply: &Message, kind: Kind) -> Result<Asked, (Rule, String)> {
+        let key = (reply.xid, reply.mac());
+        let all = self.asked.get(&key).map_or(&[][..], Vec::as_slice);
+        let fits = |asked: &&Asked| {
+            let request = &asked.heard.message;
+            legal::answers(kind, request) && request.giaddr == reply.giaddr
+        };
+        let found = all.iter().rev().find(fits).cloned();
+        found.ok_or_else(|| (Rule::Unasked, format!("{kind} with xid {:08x}", reply.xid)))
+    }
+
+    fn offered(
+        &self,
+        offer: &Message,
+        asked: &Asked,
+        view: &View<'_>,
+    ) -> Result<(), (Rule, String)> {
+        self.configured(offer.yiaddr, asked, view)?;
+        match self.claimant(offer.yiaddr, &asked.identity, view) {
+            None => Ok(()),
+            Some(owner) => Err((
+                Rule::OfferedTaken,
+                format!("{} to {}, held by {owner}", offer.yiaddr, asked.sender),
+            )),
+        }
+    }
+
+    fn promised(
+        &mut self,
+        ack: &Message,
+        asked: &Asked,
+        view: &View<'_>,
+    ) -> Result<(), (Rule, String)> {
+        let client = &view.clients[usize::from(asked.sender.0)];
+        let address = ack.yiaddr;
+        let holds = client.lease(view.now).is_some_and(|lease| lease.address == address);
+        if !holds {
+            self.configured(address, asked, view)?;
+        }
+        if let Some(owner) = self.claimant(address, &asked.identity, view) {
+            let detail = format!("{address} to {}, held by {owner}", asked.sender);
+            return Err((Rule::TwoOwners, detail));
+        }
+        let lease = Duration::from_secs(u64::from(ack.seconds(message::LEASE_TIME).unwrap_or(0)));
+        let awaited = client.awaits_ack().filter(|exchange| exchange.xid == ack.xid);
+        if let Some(exchange) = awaited {
+            let until = exchange.began.after(lease);
+            self.promises.insert(client.id, Promise { xid: ack.xid, address, until });
+        }
+        if self.rude.contains(&client.id) {
+            self.moved.insert(client.id, address);
+            self.strangers.retain(|promise| !same(&promise.identity, &asked.identity));
+            if awaited.is_none() {
+                let (identity, until) = (asked.identity.clone(), asked.at.after(lease));
+                self.strangers.push(StrangersPromise { identity, address, until });
+            }
+        }
+        Ok(())
+    }
+
+    fn naked(&self, nak: &Message, asked: &Asked, view: &View<'_>) -> Result<(), (Rule, String)> {
+        let client = &view.clients[usize::from(asked.sender.0)];
+        let awaited = client.awaits_ack().is_some_and(|exchange| exchange.xid == nak.xid);
+        let Some(lease) = client.lease(view.now).filter(|_| awaited) else { return Ok(()) };
+        let request = &asked.heard.message;
+        let address = request.address(message::REQUESTED_ADDRESS).unwrap_or(request.ciaddr);
+        let excused = lease.address != address
+            || lease.link != client.link
+            || self.is_void(client.id, address)
+            || self.forbidden_since(client.id, address, lease.granted);
+        if excused {
+            return Ok(());
+        }
+        let left = lease.until.since(view.now).as_secs();
+        Err((Rule::NakedOwner, format!("{} has {address} for {left} s", client.id)))
+    }
+
+    fn configured(
+        &self,
+        address: Ipv4Addr,
+        asked: &Asked,
+        view: &View<'_>,
+    ) -> Result<(), (Rule, String)> {
+        let client = &view.clients[usize::from(asked.sender.0)];
+        let own_name = same(&client.identity, &asked.identity);
+        let name = own_name.then_some(client.id);
+        if view.site.gives(name, address) {
+            return Ok(());
+        }
+        Err((Rule::NotConfigured, format!("{address} to {}", asked.sender)))
+    }
+
+    /// Who else has a claim to an address.
+    fn claimant(&self, address: Ipv4Addr, identity: &Identity, view: &View<'_>) -> Option<String> {
+        for client in view.clients {
+            if same(&client.identity, identity) || self.is_void(client.id, address) {
+                continue;
+            }
+            let holds = client.lease(view.now).is_some_and(|lease| lease.address == address);
+            if holds || self.is_promised(client, address, view.now) {
+                return Some(client.id.to_string());
+            }
+        }
+        let stranger = self.strangers.iter().any(|promise| {
+            promise.address == address
+                && view.now < promise.until
+                && !same(&promise.identity, identity)
+        });
+        stranger.then(|| "a rude client".to_owned())
+    }
+
+    fn is_promised(&self, client: &Client, address: Ipv4Addr, now: Moment) -> bool {
+        let Some(exchange) = client.awaits_ack() else { return false };
+        self.promises.get(&client.id).is_some_and(|promise| {
+            promise.xid == exchange.xid && promise.address == address && now < promise.until
+        })
+    }
+
+    /// Nobody can keep a promise to a client whose name another one uses too, and a rude client
+    /// that asked for a second address has given the first one up.
+    fn is_void(&self, client: ClientId, address: Ipv4Addr) -> bool {
+        let moved = self.rude.contains(&client)
+            && self.moved.get(&client).is_some_and(|&newest| newest != address);
+        moved || self.cloned.contains(&client)
+    }
+
+    /// Whether a static lease has since come between a client and its address.
+    fn forbidden_since(&self, client: ClientId, address: Ipv4Addr, since: Moment) -> bool {
+        self.static_changes.iter().any(|(at, change)| match *change {
+            SiteChange::Static { client: named, address: fixed } => {
+                *at >= since && (named == client || fixed == Some(address))
+            }
+            _ => false,
+        })
+    }
+}
+
+/// Reads a reply as strictly as a careful client could.
+pub(crate) fn read(payload: &[u8]) -> Result<Message, (Rule, String)> {
+    Message::decode(payload).map_err(|illegal: Illegal| (Rule::Illegible, illegal.to_string()))
+}
+
+/// How a server can tell who sent a message.
+pub(crate) fn identity(message: &Message) -> Identity {
+    let client_id = message.option(message::CLIENT_ID).unwrap_or_default().to_vec();
+    Identity { mac: message.mac(), client_id }
+}
+
+/// Whether two names are the same client (RFC 2131 § 4.2: option 61 if sent, else `chaddr`).
+fn same(one: &Identity, other: &Identity) -> bool {
+    match (one.client_id.as_slice(), other.client_id.as_slice()) {
+        ([], []) => one.mac == other.mac,
+        (one, other) => one == other,
+    }
+}
+
+/// The UDP source of a client's message.
+pub(crate) fn client_port(source: Ipv4Addr) -> SocketAddrV4 {
+    SocketAddrV4::new(source, 68)
+}

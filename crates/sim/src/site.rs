@@ -1,0 +1,199 @@
+//! The configuration of the simulated server: one DHCP server and one pool for each link.
+
+use core::fmt;
+use core::net::Ipv4Addr;
+use std::collections::BTreeMap;
+
+use crate::client::ClientId;
+use crate::topology::LinkId;
+
+/// The lowest host number that is ever in a range; those below are routers and static addresses.
+pub(crate) const RANGE_FIRST: u8 = 10;
+/// The host numbers from here on belong to static leases outside every range.
+pub(crate) const OUTSIDE_FIRST: u8 = 200;
+
+/// What is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The DHCP server of each link.
+    pub servers: Vec<ServerSite>,
+    /// The pool with the addresses of each link.
+    pub pools: Vec<PoolSite>,
+    /// Static leases by client, on the link that the address belongs to.
+    pub statics: BTreeMap<ClientId, Ipv4Addr>,
+}
+
+/// One row of `/ip/dhcp-server`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSite {
+    /// Not `disabled`.
+    pub enabled: bool,
+    /// The link whose pool it draws from: its own, unless somebody swapped them.
+    pub pool: LinkId,
+    /// Seconds.
+    pub lease_time: u32,
+    /// `authoritative=yes`, else `no`.
+    pub authoritative: bool,
+    /// `conflict-detection`.
+    pub detects_conflicts: bool,
+}
+
+/// One row of `/ip/pool`: a single range of the link's network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolSite {
+    /// First host number.
+    pub first: u8,
+    /// Last host number.
+    pub last: u8,
+    /// `next-pool`.
+    pub next: Option<LinkId>,
+}
+
+/// One change of the configuration while the server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SiteChange {
+    /// A pool's range becomes smaller, larger or another one.
+    Range {
+        /// The pool.
+        pool: LinkId,
+        /// First host number.
+        first: u8,
+        /// Last host number.
+        last: u8,
+    },
+    /// The server of a link draws from the pool of a link.
+    Draw {
+        /// The server's link.
+        server: LinkId,
+        /// The pool's link.
+        pool: LinkId,
+    },
+    /// The servers of two links exchange their pools.
+    Swap(LinkId, LinkId),
+    /// A pool continues in another one, or in none.
+    Next {
+        /// The pool.
+        pool: LinkId,
+        /// Where it continues.
+        next: Option<LinkId>,
+    },
+    /// A static lease is added, moved or removed.
+    Static {
+        /// For whom.
+        client: ClientId,
+        /// Its address from now on.
+        address: Option<Ipv4Addr>,
+    },
+    /// A server is enabled or disabled.
+    Enable {
+        /// The server's link.
+        server: LinkId,
+        /// Not disabled.
+        enabled: bool,
+    },
+    /// A server's lease time.
+    LeaseTime {
+        /// The server's link.
+        server: LinkId,
+        /// Seconds.
+        seconds: u32,
+    },
+    /// A server's `authoritative`.
+    Authoritative {
+        /// The server's link.
+        server: LinkId,
+        /// `yes`, else `no`.
+        yes: bool,
+    },
+}
+
+impl Site {
+    /// Carries a change out. One that makes no sense (two static leases for one address) is void.
+    pub(crate) fn apply(&mut self, change: SiteChange) {
+        match change {
+            SiteChange::Range { pool, first, last } => {
+                let pool = self.pool_mut(pool);
+                (pool.first, pool.last) = (first, last);
+            }
+            SiteChange::Draw { server, pool } => self.server_mut(server).pool = pool,
+            SiteChange::Swap(one, other) => {
+                let (a, b) = (self.server(one).pool, self.server(other).pool);
+                self.server_mut(one).pool = b;
+                self.server_mut(other).pool = a;
+            }
+            SiteChange::Next { pool, next } => self.pool_mut(pool).next = next,
+            SiteChange::Static { client, address: None } => {
+                self.statics.remove(&client);
+            }
+            SiteChange::Static { client, address: Some(address) } => {
+                if !self.statics.values().any(|&taken| taken == address) {
+                    self.statics.insert(client, address);
+                }
+            }
+            SiteChange::Enable { server, enabled } => self.server_mut(server).enabled = enabled,
+            SiteChange::LeaseTime { server, seconds } => {
+                self.server_mut(server).lease_time = seconds;
+            }
+            SiteChange::Authoritative { server, yes } => {
+                self.server_mut(server).authoritative = yes;
+            }
+        }
+    }
+
+    /// The configuration in which every client of a link must find an address.
+    pub(crate) fn make_ample(&mut self) {
+        for (number, server) in self.servers.iter_mut().enumerate() {
+            server.enabled = true;
+            server.pool = LinkId(number as u8);
+            server.authoritative = true;
+        }
+        for pool in &mut self.pools {
+            *pool = PoolSite { first: RANGE_FIRST, last: OUTSIDE_FIRST - 1, next: None };
+        }
+    }
+
+    pub(crate) fn server(&self, link: LinkId) -> &ServerSite {
+        &self.servers[usize::from(link.0)]
+    }
+
+    fn server_mut(&mut self, link: LinkId) -> &mut ServerSite {
+        &mut self.servers[usize::from(link.0)]
+    }
+
+    fn pool_mut(&mut self, link: LinkId) -> &mut PoolSite {
+        &mut self.pools[usize::from(link.0)]
+    }
+}
+
+impl fmt::Display for SiteChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Range { pool, first, last } => {
+                write!(f, "the pool of {pool} is {}-{}", pool.host(first), pool.host(last))
+            }
+            Self::Draw { server, pool } => {
+                write!(f, "the server of {server} draws from the pool of {pool}")
+            }
+            Self::Swap(one, other) => write!(f, "the servers of {one} and {other} swap pools"),
+            Self::Next { pool, next: Some(next) } => {
+                write!(f, "the pool of {pool} continues in that of {next}")
+            }
+            Self::Next { pool, next: None } => write!(f, "the pool of {pool} has no next"),
+            Self::Static { client, address: Some(address) } => {
+                write!(f, "static lease of {address} for {client}")
+            }
+            Self::Static { client, address: None } => write!(f, "no static lease for {client}"),
+            Self::Enable { server, enabled } => {
+                let word = if enabled { "enabled" } else { "disabled" };
+                write!(f, "the server of {server} is {word}")
+            }
+            Self::LeaseTime { server, seconds } => {
+                write!(f, "the server of {server} leases for {seconds} s")
+            }
+            Self::Authoritative { server, yes } => {
+                let word = if yes { "yes" } else { "no" };
+                write!(f, "the server of {server} has authoritative={word}")
+            }
+        }
+    }
+}
