@@ -3,11 +3,13 @@
 //! A commit is *written* when it begins and *durable* when it ends well. What was written but did
 //! not become durable is in doubt: a crash may find all of it, the beginning of it, or nothing.
 
+use core::net::Ipv4Addr;
 use std::collections::{BTreeMap, VecDeque};
 
-use leasehold_dhcp::record::{Folded, Location, Records, decode_all};
+use leasehold_dhcp::record::{Change, Folded, Location, Records, decode_all};
 use leasehold_dhcp::{Durable, Record};
 
+use crate::client::Identity;
 use crate::random::Random;
 
 /// How a sick disk treats a commit.
@@ -30,6 +32,8 @@ struct Written {
 #[derive(Debug)]
 pub(crate) struct Disk {
     durable: Vec<Written>,
+    /// All of `durable`, folded.
+    leases: BTreeMap<Location, Folded>,
     /// Written and not yet, or never, synced; in order.
     doubtful: VecDeque<Written>,
     sickness: Option<Sickness>,
@@ -42,7 +46,7 @@ pub(crate) struct Failed;
 
 impl Disk {
     pub(crate) fn new(random: Random) -> Self {
-        Self { durable: Vec::new(), doubtful: VecDeque::new(), sickness: None, random }
+        Self { durable: Vec::new(), leases: BTreeMap::new(), doubtful: VecDeque::new(), sickness: None, random }
     }
 
     pub(crate) fn sicken(&mut self, sickness: Sickness) {
@@ -73,7 +77,7 @@ impl Disk {
             return Err(Failed);
         }
         while let Some(written) = self.doubtful.pop_front_if(|next| next.sequence <= sequence) {
-            self.durable.push(written);
+            self.keep(written);
         }
         Ok(Durable::after_sync(sequence))
     }
@@ -89,11 +93,27 @@ impl Disk {
                 }
                 _ => {}
             }
-            // A store finds a torn write by its checksum and keeps the frames before the tear.
-            let whole: Vec<Record> = decode_all(&written.bytes).map_while(Result::ok).collect();
-            let mut kept = Records::default();
-            whole.iter().for_each(|record| kept.push(record));
-            self.durable.push(Written { bytes: kept.bytes().to_vec(), ..written });
+            self.keep(written);
+        }
+    }
+
+    /// A store finds a torn write by its checksum and keeps the frames before the tear.
+    fn keep(&mut self, written: Written) {
+        for record in frames(&written.bytes) {
+            self.leases.entry(record.location.clone()).or_default().apply(record);
+        }
+        self.durable.push(written);
+    }
+
+    /// Whether an address belongs to this client by what is durable.
+    pub(crate) fn holds(&self, address: Ipv4Addr, identity: &Identity) -> bool {
+        let Some(lease) = self.leases.get(&Location::main(address)) else { return false };
+        let mut records = lease.records();
+        match (records.next().map(|record| &record.change), records.next()) {
+            (Some(Change::Bound(binding)), None) => {
+                *binding.client_id == *identity.client_id && *binding.chaddr == identity.mac
+            }
+            _ => false,
         }
     }
 
@@ -115,12 +135,16 @@ impl Disk {
         folded.chain(records(newer)).collect()
     }
 
-    /// Everything durable, in order.
-    pub(crate) fn durable(&self) -> impl Iterator<Item = Record> + '_ {
-        records(&self.durable)
+    /// Everything durable, folded.
+    pub(crate) fn leases(&self) -> &BTreeMap<Location, Folded> {
+        &self.leases
     }
 }
 
 fn records(written: &[Written]) -> impl Iterator<Item = Record> + '_ {
-    written.iter().flat_map(|written| decode_all(&written.bytes).map_while(Result::ok))
+    written.iter().flat_map(|written| frames(&written.bytes))
+}
+
+fn frames(bytes: &[u8]) -> impl Iterator<Item = Record> + '_ {
+    decode_all(bytes).map_while(Result::ok)
 }

@@ -35,6 +35,8 @@ pub enum Incident {
         /// Whether the wall clock goes on meanwhile.
         battery: bool,
     },
+    /// The server's machine is suspended for so many milliseconds.
+    Suspend(u64),
     /// The disk fails.
     Sicken(Sickness),
     /// The disk works again.
@@ -71,6 +73,7 @@ impl fmt::Display for Incident {
                 let clock = if *battery { "with" } else { "without" };
                 write!(f, "power cut for {down} ms {clock} a clock's battery")
             }
+            Self::Suspend(millis) => write!(f, "the machine is suspended for {millis} ms"),
             Self::Sicken(sickness) => write!(f, "the disk fails: {sickness:?}"),
             Self::HealDisk => f.write_str("the disk works again"),
             Self::SetClock(error) => write!(f, "the wall clock is set to truth {error:+} s"),

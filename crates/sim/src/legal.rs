@@ -6,7 +6,7 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 use leasehold_dhcp::{Destination, Mac};
 
 use crate::message::{self, Kind, Message};
-use crate::topology::{Reach, link_of, link_on};
+use crate::topology::{LinkId, Reach, link_of, link_on};
 
 /// A request as the server heard it.
 #[derive(Clone, Debug)]
@@ -14,6 +14,10 @@ pub(crate) struct Heard {
     pub message: Message,
     /// IP and UDP source.
     pub source: SocketAddrV4,
+    /// The link on which it was sent.
+    pub link: LinkId,
+    /// It is no message, or not on purpose: what a server makes of it is its own affair.
+    pub rubbish: bool,
 }
 
 /// Why a reply is not one to this request.

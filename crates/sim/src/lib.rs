@@ -1,2 +1,33 @@
 //! A deterministic simulator of the shipped engine: one seed, one history.
 #![forbid(unsafe_code)]
+
+mod agenda;
+mod client;
+mod clock;
+mod disk;
+mod history;
+mod incident;
+mod legal;
+mod message;
+mod network;
+mod oracle;
+mod plan;
+mod random;
+mod server;
+mod site;
+mod topology;
+mod turns;
+mod wires;
+mod world;
+
+pub use client::{ClientId, Habits, Identity, Mischief};
+pub use clock::Moment;
+pub use disk::Sickness;
+pub use incident::Incident;
+pub use legal::Fault;
+pub use network::Weather;
+pub use oracle::{Failure, Rule};
+pub use plan::{ClientPlan, Plan};
+pub use random::Random;
+pub use site::{PoolSite, ServerSite, Site, SiteChange};
+pub use topology::{LinkId, Reach};

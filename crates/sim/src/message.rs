@@ -206,10 +206,18 @@ impl Message {
         if header[10] & 0x7f != 0 || header[11] != 0 {
             return Err(Illegal::ReservedFlags);
         }
+        Ok(Self { options: decode_options(options)?, ..Self::glean(header) })
+    }
+
+    /// What can be seen of bytes that are perhaps no message: a header, no options.
+    pub(crate) fn glean(bytes: &[u8]) -> Self {
+        let mut header = [0; OPTIONS_AT];
+        let length = bytes.len().min(OPTIONS_AT);
+        header[..length].copy_from_slice(&bytes[..length]);
         let address = |at: usize| {
             Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3])
         };
-        Ok(Self {
+        Self {
             op: header[0],
             htype: header[1],
             hlen: header[2],
@@ -222,8 +230,8 @@ impl Message {
             siaddr: address(20),
             giaddr: address(24),
             chaddr: core::array::from_fn(|at| header[28 + at]),
-            options: decode_options(options)?,
-        })
+            options: Vec::new(),
+        }
     }
 }
 

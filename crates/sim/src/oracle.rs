@@ -14,6 +14,7 @@ use leasehold_dhcp::Destination;
 
 use crate::client::{Client, ClientId, Identity};
 use crate::clock::Moment;
+use crate::disk::Disk;
 use crate::legal::{self, Fault, Heard};
 use crate::message::{self, Illegal, Kind, Message};
 use crate::site::{Site, SiteChange};
@@ -46,6 +47,8 @@ pub enum Rule {
     Pool,
     /// In the calm at the end, a polite client has no address.
     Unbound,
+    /// The engine wants to be woken at a moment that is past, again and again.
+    Stuck,
     /// The shipped code panicked.
     Panic,
 }
@@ -65,6 +68,7 @@ impl fmt::Display for Rule {
             Self::Store => f.write_str("the store is not the promised part of the book"),
             Self::Pool => f.write_str("a pool's bits are not book and reservations"),
             Self::Unbound => f.write_str("a polite client without an address in the calm"),
+            Self::Stuck => f.write_str("a deadline that stays in the past"),
             Self::Panic => f.write_str("a panic"),
         }
     }
@@ -99,6 +103,7 @@ pub(crate) struct View<'a> {
     pub now: Moment,
     pub clients: &'a [Client],
     pub links: &'a [Reach],
+    pub disk: &'a Disk,
     /// The configuration under which the reply was decided.
     pub site: &'a Site,
 }
@@ -182,6 +187,9 @@ impl Oracle {
         let message = reply.message;
         let kind = message.kind().ok_or((Rule::Illegal(Fault::TypeNotFirst), String::new()))?;
         let asked = self.asked(message, kind)?;
+        if asked.heard.rubbish {
+            return Ok(asked.sender);
+        }
         legal::judge(message, reply.octets, reply.to, &asked.heard, view.links)
             .map_err(|fault| (Rule::Illegal(fault), format!("{kind} to {}", asked.sender)))?;
         match kind {
@@ -201,7 +209,8 @@ impl Oracle {
         let all = self.asked.get(&key).map_or(&[][..], Vec::as_slice);
         let fits = |asked: &&Asked| {
             let request = &asked.heard.message;
-            legal::answers(kind, request) && request.giaddr == reply.giaddr
+            asked.heard.rubbish
+                || (legal::answers(kind, request) && request.giaddr == reply.giaddr)
         };
         let found = all.iter().rev().find(fits).cloned();
         found.ok_or_else(|| (Rule::Unasked, format!("{kind} with xid {:08x}", reply.xid)))
@@ -238,6 +247,9 @@ impl Oracle {
         if let Some(owner) = self.claimant(address, &asked.identity, view) {
             let detail = format!("{address} to {}, held by {owner}", asked.sender);
             return Err((Rule::TwoOwners, detail));
+        }
+        if !view.disk.holds(address, &asked.identity) {
+            return Err((Rule::NotDurable, format!("{address} to {}", asked.sender)));
         }
         let lease = Duration::from_secs(u64::from(ack.seconds(message::LEASE_TIME).unwrap_or(0)));
         let awaited = client.awaits_ack().filter(|exchange| exchange.xid == ack.xid);
@@ -279,10 +291,10 @@ impl Oracle {
         asked: &Asked,
         view: &View<'_>,
     ) -> Result<(), (Rule, String)> {
-        let client = &view.clients[usize::from(asked.sender.0)];
-        let own_name = same(&client.identity, &asked.identity);
-        let name = own_name.then_some(client.id);
-        if view.site.gives(name, address) {
+        let is = |client: ClientId| {
+            same(&view.clients[usize::from(client.0)].identity, &asked.identity)
+        };
+        if view.site.gives(asked.heard.link, is, address) {
             return Ok(());
         }
         Err((Rule::NotConfigured, format!("{address} to {}", asked.sender)))

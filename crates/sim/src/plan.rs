@@ -4,7 +4,7 @@
 //! once hides more than it finds. A plan is data, so that a failing one can be made smaller.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::client::{ClientId, Habits, Identity, Mischief};
 use crate::clock::Moment;
@@ -89,15 +89,35 @@ impl Plan {
         let calm = self.incidents.iter().find(|(_, incident)| *incident == Incident::Calm)?;
         Some(calm.0)
     }
+
+    /// The clients that are rude, by deed or by habit.
+    pub(crate) fn rude(&self) -> BTreeSet<ClientId> {
+        let deeds = self.incidents.iter().filter_map(|(_, incident)| match incident {
+            Incident::Misbehave(client, _) => Some(*client),
+            _ => None,
+        });
+        let habits = self.ids().filter(|(_, client)| !client.habits.polite());
+        deeds.chain(habits.map(|(id, _)| id)).collect()
+    }
+
+    /// The clients whose name another one has too.
+    pub(crate) fn cloned(&self) -> BTreeSet<ClientId> {
+        self.ids().filter(|(_, client)| client.cloned).map(|(id, _)| id).collect()
+    }
+
+    fn ids(&self) -> impl Iterator<Item = (ClientId, &ClientPlan)> {
+        (0..).map(ClientId).zip(&self.clients)
+    }
 }
 
 type Trouble = fn(&mut Draft, &mut Vec<(Moment, Incident)>);
 
-const TROUBLES: [Trouble; 9] = [
+const TROUBLES: [Trouble; 10] = [
     comings_and_goings,
     moves,
     kills,
     power_cuts,
+    suspensions,
     disk_failures,
     clock_steps,
     cuts,
@@ -214,7 +234,7 @@ fn draw_identity(random: &mut Random, number: u8, others: &[ClientPlan]) -> Iden
         0..=4 => Identity { mac, client_id: Vec::new() },
         5..=7 => Identity { mac, client_id: [&[1], &mac[..]].concat() },
         8 => Identity { mac, client_id: own },
-        _ => match others.last() {
+        _ => match others.last().filter(|other| !other.identity.client_id.is_empty()) {
             Some(other) => Identity { mac: other.identity.mac, client_id: own },
             None => Identity { mac, client_id: own },
         },
@@ -265,6 +285,13 @@ fn power_cuts(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
                 Incident::SetClock(0),
             ));
         }
+    }
+}
+
+fn suspensions(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
+    for _ in 0..draft.times(4) {
+        let millis = draft.random.pick(&[2_000, 60_000, 700_000]);
+        incidents.push((draft.moment(), Incident::Suspend(millis)));
     }
 }
 

@@ -152,6 +152,39 @@ impl Site {
         }
     }
 
+    /// Whether a client that asks from a link may be given an address. `is` tells whether the
+    /// client has the name that a static lease is for.
+    pub(crate) fn gives(
+        &self,
+        link: LinkId,
+        is: impl Fn(ClientId) -> bool,
+        address: Ipv4Addr,
+    ) -> bool {
+        let own = self.statics.iter().find(|&(client, fixed)| {
+            is(*client) && crate::topology::link_of(*fixed) == Some(link)
+        });
+        if let Some((_, &fixed)) = own {
+            return fixed == address;
+        }
+        if !self.server(link).enabled || self.statics.values().any(|&fixed| fixed == address) {
+            return false;
+        }
+        let mut next = Some(self.server(link).pool);
+        for _ in 0..self.pools.len() {
+            let Some(pool) = next else { return false };
+            if self.holds(pool, address) {
+                return true;
+            }
+            next = self.pools[usize::from(pool.0)].next;
+        }
+        false
+    }
+
+    fn holds(&self, pool: LinkId, address: Ipv4Addr) -> bool {
+        let range = &self.pools[usize::from(pool.0)];
+        pool.host(range.first) <= address && address <= pool.host(range.last)
+    }
+
     pub(crate) fn server(&self, link: LinkId) -> &ServerSite {
         &self.servers[usize::from(link.0)]
     }

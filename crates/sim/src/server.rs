@@ -1,0 +1,215 @@
+//! The server's process: the shipped engine, and the turns of the daemon's worker around it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use leasehold_dhcp::config::{
+    AddressPool, Authoritative, FixedAddress, FixedLease, Network, Networks, PoolIndex, PoolSpec,
+    Relay, Server, ServerIndex, Settings, Withheld,
+};
+use leasehold_dhcp::{
+    Config, Engine, Event, IfIndex, Input, Interfaces, Mac, Now, Outbox, Probe, Prompt, Record,
+    Records, Start, StoreState, Turn,
+};
+use leasehold_pool::{Plan as PoolPlan, Pools};
+
+use crate::client::{ClientId, Identity};
+use crate::site::Site;
+use crate::topology::{LinkId, Reach, UPLINKS, interface_name};
+
+/// A turn on its way to the disk, and the configuration under which it was decided.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    pub turn: Turn,
+    pub site: Rc<Site>,
+}
+
+/// What one turn of the worker says at once.
+pub(crate) struct Said {
+    pub prompt: Prompt,
+    pub probes: Vec<Probe>,
+    pub events: Vec<Event>,
+    /// The number of a turn that the disk shall have, and its records.
+    pub commit: Option<(u64, Records)>,
+}
+
+/// A running process. It dies without a last word.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub engine: Engine,
+    pub pools: Pools,
+    pub site: Rc<Site>,
+    pub flights: VecDeque<Flight>,
+    pub store_failed: bool,
+    outbox: Outbox,
+    interfaces: Arc<Interfaces>,
+    links: Vec<Reach>,
+    identities: Vec<Identity>,
+}
+
+/// What a process begins with.
+pub(crate) struct Beginning<'a> {
+    pub site: Rc<Site>,
+    pub links: &'a [Reach],
+    pub identities: Vec<Identity>,
+    pub interfaces: Interfaces,
+    pub records: Vec<Record>,
+    /// The newest turn in the store.
+    pub newest_turn: u64,
+    pub now: Now,
+    pub seed: u64,
+}
+
+impl Process {
+    pub(crate) fn start(beginning: Beginning<'_>) -> Self {
+        let Beginning { site, links, identities, interfaces, records, now, .. } = beginning;
+        let config = Arc::new(configure(&site, links, &identities));
+        let pools = Pools::new(&config.plan(&interfaces, PoolPlan::new()))
+            .expect("a site's pools have ranges of their own and existing next pools");
+        let newest = records.iter().map(|record| record.at).max();
+        let start = Start { now, newest, store: StoreState::Intact };
+        let mut engine = Engine::new(config, pools.clone(), start, beginning.seed);
+        for record in records {
+            engine.restore(record);
+        }
+        let mut outbox = Outbox::after(beginning.newest_turn);
+        let interfaces = Arc::new(interfaces);
+        engine.handle(now, Input::Interfaces(interfaces.clone()), &mut outbox);
+        Self {
+            engine,
+            pools,
+            site,
+            flights: VecDeque::new(),
+            store_failed: false,
+            outbox,
+            interfaces,
+            links: links.to_vec(),
+            identities,
+        }
+    }
+
+    pub(crate) fn handle(&mut self, now: Now, input: Input<'_>) {
+        self.engine.handle(now, input, &mut self.outbox);
+    }
+
+    /// The control task has a new configuration.
+    pub(crate) fn reconfigure(&mut self, now: Now, site: Rc<Site>) {
+        let config = Arc::new(configure(&site, &self.links, &self.identities));
+        let plan = config.plan(&self.interfaces, self.pools.plan());
+        self.pools = self
+            .pools
+            .reconfigure(&plan)
+            .expect("a site's pools have ranges of their own and existing next pools");
+        self.site = site;
+        self.handle(now, Input::Config(config, self.pools.clone()));
+    }
+
+    /// Ends the turn. While the store fails, what would have to be stored is abandoned.
+    pub(crate) fn seal(&mut self, now: Now) -> Said {
+        let (prompt, mut turn) = self.outbox.seal();
+        let probes = self.outbox.probes().collect();
+        let mut events: Vec<Event> = self.outbox.events().collect();
+        let mut commit = None;
+        if !turn.is_empty() {
+            if self.store_failed {
+                self.handle(now, Input::Abandoned(turn.abandon()));
+                events.extend(self.outbox.events());
+            } else {
+                commit = Some((turn.sequence(), turn.take_records()));
+                self.flights.push_back(Flight { turn, site: self.site.clone() });
+            }
+        }
+        Said { prompt, probes, events, commit }
+    }
+
+    /// The disk has failed: nothing that is on its way is promised.
+    pub(crate) fn abandon(&mut self, now: Now) {
+        self.store_failed = true;
+        while let Some(flight) = self.flights.pop_front() {
+            self.handle(now, Input::Abandoned(flight.turn.abandon()));
+        }
+    }
+}
+
+/// The engine's configuration of a site.
+fn configure(site: &Site, links: &[Reach], identities: &[Identity]) -> Config {
+    let mut indices: BTreeMap<LinkId, ServerIndex> = BTreeMap::new();
+    let mut config = Config { pools: pools(site), ..Config::default() };
+    for (number, (server, reach)) in site.servers.iter().zip(links).enumerate() {
+        let link = LinkId(number as u8);
+        if !server.enabled {
+            config.withheld.extend(withheld(site, server.pool));
+            continue;
+        }
+        indices.insert(link, ServerIndex(config.servers.len() as u16));
+        config.servers.push(configure_server(site, link, *reach));
+    }
+    let networks = (0..links.len()).map(|number| {
+        let link = LinkId(number as u8);
+        Network { gateways: vec![link.gateway()], ..Network::new(link.network()) }
+    });
+    config.networks = Networks::new(networks.collect());
+    let rows = site.statics.iter().filter_map(|(client, address)| {
+        let link = crate::topology::link_of(*address)?;
+        let server = *indices.get(&link)?;
+        Some(fixed(*client, server, *address, &identities[usize::from(client.0)]))
+    });
+    config.leases = rows.collect();
+    config.settings = Settings { lease_time_min: 1, ..Settings::default() };
+    config
+}
+
+fn configure_server(site: &Site, link: LinkId, reach: Reach) -> Server {
+    let server = site.server(link);
+    let (interface, relay): (IfIndex, Relay) = match reach {
+        Reach::Direct => (link.interface(), Relay::None),
+        Reach::Relayed { .. } => (UPLINKS[0], Relay::At(link.gateway())),
+    };
+    Server {
+        name: format!("server-{}", link.0).into(),
+        interface: interface_name(interface).into(),
+        relay,
+        lease_time: server.lease_time,
+        address_pool: AddressPool::Pool(PoolIndex(server.pool.0.into())),
+        authoritative: if server.authoritative { Authoritative::Yes } else { Authoritative::No },
+        conflict_detection: server.detects_conflicts,
+        ..Server::default()
+    }
+}
+
+fn pools(site: &Site) -> Vec<PoolSpec> {
+    let spec = |(number, pool): (usize, &crate::site::PoolSite)| {
+        let link = LinkId(number as u8);
+        PoolSpec {
+            name: format!("pool-{number}").into(),
+            space: "".into(),
+            ranges: vec![link.host(pool.first)..=link.host(pool.last)],
+            next: pool.next.map(|next| PoolIndex(next.0.into())),
+        }
+    };
+    site.pools.iter().enumerate().map(spec).collect()
+}
+
+fn withheld(site: &Site, pool: LinkId) -> Option<Withheld> {
+    let ranges = &site.pools[usize::from(pool.0)];
+    let addresses = pool.host(ranges.first)..=pool.host(ranges.last);
+    Some(Withheld { space: "".into(), addresses })
+}
+
+fn fixed(
+    client: ClientId,
+    server: ServerIndex,
+    address: core::net::Ipv4Addr,
+    identity: &Identity,
+) -> FixedLease {
+    let by_id = !identity.client_id.is_empty();
+    FixedLease {
+        key: client.0.into(),
+        server: Some(server),
+        address: FixedAddress::At(address),
+        mac: (!by_id).then_some(Mac(identity.mac)),
+        client_id: by_id.then(|| identity.client_id.clone().into()),
+        ..FixedLease::default()
+    }
+}

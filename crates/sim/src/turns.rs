@@ -1,0 +1,206 @@
+//! The worker's turns: drain what has arrived, seal, commit, and send what became durable.
+
+use std::rc::Rc;
+use core::time::Duration;
+
+use leasehold_dhcp::{Input, Now};
+
+use crate::clock::Moment;
+use crate::history::What;
+use crate::oracle::Rule;
+use crate::server::{Beginning, Process, Said};
+use crate::topology;
+use crate::world::{Happening, Inbound, Reboot, World};
+
+/// The most datagrams of one turn.
+const DRAIN_MAX: usize = 256;
+/// How often the worker may be woken for a deadline that stays where it is.
+const IDLE_TICKS_MAX: u32 = 50;
+
+impl World<'_> {
+    /// Something reaches the server's machine; while nobody is there, it is lost.
+    pub(crate) fn arrive(&mut self, inbound: Inbound) {
+        let asleep = self.now < self.asleep_until && !matches!(inbound, Inbound::Config(_));
+        if self.process.is_none() || asleep {
+            return;
+        }
+        self.inbox.push_back(inbound);
+        let soon = Moment(self.now.0 + self.random.within(0, 1));
+        self.plan_work(soon);
+    }
+
+    pub(crate) fn plan_work(&mut self, at: Moment) {
+        let at = at.max(self.asleep_until);
+        if self.work_planned.is_none_or(|planned| at < planned) {
+            self.work_planned = Some(at);
+            self.agenda.plan(at, Happening::Work(self.processes));
+        }
+    }
+
+    /// One turn, unless too many are on their way to the disk already.
+    pub(crate) fn work(&mut self) {
+        self.work_planned = None;
+        if self.now < self.asleep_until {
+            return self.plan_work(self.asleep_until);
+        }
+        let now = self.clock.read(self.now);
+        let Some(process) = &mut self.process else { return };
+        if process.flights.len() >= usize::from(self.plan.turns_ahead) {
+            return;
+        }
+        let drained = self.inbox.len().min(DRAIN_MAX);
+        for inbound in self.inbox.drain(..drained) {
+            match inbound {
+                Inbound::Datagram(arrival) => {
+                    let message = (&arrival.heard.message).into();
+                    self.history.add(self.now, What::Arrived { message });
+                    self.oracle.hear(self.now, arrival.heard.clone(), arrival.sender);
+                    process.handle(now, Input::Datagram(arrival.datagram()));
+                }
+                Inbound::Probe(answer) => process.handle(now, Input::Probe(answer)),
+                Inbound::Config(site) => process.reconfigure(now, site),
+            }
+        }
+        process.handle(now, Input::Tick);
+        let site = process.site.clone();
+        let said = process.seal(now);
+        self.idle_ticks = if drained == 0 { self.idle_ticks + 1 } else { 0 };
+        self.say(said, &site);
+        self.plan_next(now);
+    }
+
+    fn say(&mut self, said: Said, site: &Rc<crate::site::Site>) {
+        for event in said.events {
+            self.history.note(self.now, || event.to_string());
+        }
+        if let Some((sequence, records)) = said.commit {
+            self.history.add(self.now, What::Turn { sequence, records: records.len() as u32 });
+            for record in records.iter() {
+                self.history.note(self.now, || format!("{} {:?}", record.location, record.change));
+            }
+            self.disk.write(sequence, &records);
+            let sync = self.random.within(1, self.plan.slowest_sync);
+            let done = Moment(self.now.0 + sync);
+            self.agenda.plan(done, Happening::Synced(self.processes, sequence));
+        }
+        for (to, payload) in said.prompt.replies().iter() {
+            self.emit(to, payload, false, site);
+        }
+        for probe in said.probes {
+            self.probe(probe);
+        }
+    }
+
+    /// Plans the turn that is due next, if the worker is not waiting for the disk.
+    fn plan_next(&mut self, now: Now) {
+        let Some(process) = &self.process else { return };
+        if process.flights.len() >= usize::from(self.plan.turns_ahead) {
+            return;
+        }
+        if !self.inbox.is_empty() {
+            return self.plan_work(Moment(self.now.0 + 1));
+        }
+        let Some(deadline) = process.engine.deadline() else { return };
+        let wait = now.boottime.until(deadline);
+        if wait > Duration::ZERO {
+            self.idle_ticks = 0;
+        } else if self.idle_ticks > IDLE_TICKS_MAX {
+            return self.fail((Rule::Stuck, format!("{deadline:?} is past at {:?}", now.boottime)));
+        }
+        self.plan_work(self.now.after(wait.max(Duration::from_millis(1))));
+    }
+
+    /// A commit comes back: its promises leave, or it has failed.
+    pub(crate) fn synced(&mut self, sequence: u64) {
+        let now = self.clock.read(self.now);
+        let Some(process) = &mut self.process else { return };
+        match self.disk.sync(sequence) {
+            Ok(durable) => {
+                self.history.add(self.now, What::Durable { sequence });
+                let leave = |flight: &mut crate::server::Flight| flight.turn.sequence() <= sequence;
+                let mut promises = Vec::new();
+                while let Some(flight) = process.flights.pop_front_if(leave) {
+                    promises.push((flight.turn.release(&durable), flight.site));
+                }
+                for (promises, site) in promises {
+                    for (to, payload) in promises.replies().iter() {
+                        if self.is_ambushed() {
+                            return;
+                        }
+                        self.emit(to, payload, true, &site);
+                    }
+                }
+            }
+            Err(crate::disk::Failed) => {
+                if !process.store_failed {
+                    self.history.add(self.now, What::CommitFailed { sequence });
+                    process.abandon(now);
+                    let again = Moment(self.now.0 + 1_000);
+                    self.agenda.plan(again, Happening::Reopen(self.processes));
+                }
+            }
+        }
+        self.plan_work(self.now);
+    }
+
+    /// The writer tries to open the store again.
+    pub(crate) fn reopen(&mut self) {
+        let now = self.clock.read(self.now);
+        let Some(process) = &mut self.process else { return };
+        if !self.disk.works() {
+            let again = Moment(self.now.0 + 1_000);
+            return self.agenda.plan(again, Happening::Reopen(self.processes));
+        }
+        process.store_failed = false;
+        self.history.add(self.now, What::StoreRecovered);
+        process.handle(now, Input::StoreRecovered);
+        self.plan_work(self.now);
+    }
+
+    /// The process is gone, with everything that it had not sent.
+    pub(crate) fn kill(&mut self, down: u64, reboot: Reboot) {
+        if self.process.take().is_none() {
+            return;
+        }
+        self.processes += 1;
+        self.ambush = None;
+        self.work_planned = None;
+        self.inbox.clear();
+        self.disk.settle();
+        self.agenda.plan(Moment(self.now.0 + down), Happening::Restart(reboot));
+    }
+
+    /// Whether the process dies now, before its next promise leaves.
+    fn is_ambushed(&mut self) -> bool {
+        let Some(ambush) = &mut self.ambush else { return false };
+        if ambush.promises_left > 0 {
+            ambush.promises_left -= 1;
+            return false;
+        }
+        let down = ambush.down;
+        self.kill(down, Reboot::No);
+        true
+    }
+
+    pub(crate) fn restart(&mut self, reboot: Reboot) {
+        match reboot {
+            Reboot::No => {}
+            Reboot::WithBattery => self.clock.reboot(self.now, true),
+            Reboot::WithoutBattery => self.clock.reboot(self.now, false),
+        }
+        let records = self.disk.replay();
+        self.history.add(self.now, What::Started { records: records.len() as u32 });
+        let identities = self.clients.iter().map(|one| one.identity.clone()).collect();
+        self.process = Some(Process::start(Beginning {
+            site: self.site.clone(),
+            links: &self.plan.links,
+            identities,
+            interfaces: topology::interfaces(&self.plan.links),
+            records,
+            newest_turn: self.disk.newest(),
+            now: self.clock.read(self.now),
+            seed: self.random.bits(),
+        }));
+        self.plan_work(self.now);
+    }
+}

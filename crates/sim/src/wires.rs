@@ -1,0 +1,171 @@
+//! The way of a datagram: from a client over its link, perhaps a relay, to the server, and back.
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+use std::rc::Rc;
+
+use leasehold_dhcp::{Destination, Mac, Probe, ProbeAnswer};
+
+use crate::client::{ClientId, Outgoing, Payload, Toward};
+use crate::clock::Moment;
+use crate::history::What;
+use crate::legal::Heard;
+use crate::message::{self, Message};
+use crate::oracle::{self, Reply, View};
+use crate::site::Site;
+use crate::topology::{LinkId, Reach, UPLINKS, link_of, link_on, uplink_address};
+use crate::world::{Arrival, Happening, World};
+
+impl World<'_> {
+    /// A client puts a datagram on its link.
+    pub(crate) fn send(&mut self, client: ClientId, outgoing: Outgoing) {
+        let what = match &outgoing.payload {
+            Payload::Message(message) => {
+                self.oracle.relinquish(message);
+                What::Sent { client, toward: outgoing.toward, message: message.into() }
+            }
+            Payload::Rubbish(bytes) => What::SentRubbish { client, octets: bytes.len() as u16 },
+        };
+        self.history.add(self.now, what);
+        let link = self.clients[usize::from(client.0)].link;
+        for at in self.network.carry(self.now, link, client).into_iter().flatten() {
+            let arrival = match self.plan.links[usize::from(link.0)] {
+                Reach::Direct => direct(client, link, &outgoing),
+                Reach::Relayed { information } => {
+                    let uplink = self.network.draw(client, 1) as usize;
+                    relayed(client, link, &outgoing, UPLINKS[uplink], information)
+                }
+            };
+            self.agenda.plan(at, Happening::ToServer(Box::new(arrival)));
+        }
+    }
+
+    /// The server puts a reply on the wire. It is judged before anybody can receive it.
+    pub(crate) fn emit(&mut self, to: Destination, payload: &[u8], promised: bool, site: &Site) {
+        let message = match oracle::read(payload) {
+            Ok(message) => message,
+            Err(failure) => return self.fail(failure),
+        };
+        self.history.add(self.now, What::Answered { message: (&message).into(), promised });
+        let reply = Reply { message: &message, octets: payload.len(), to };
+        let view = View {
+            now: self.now,
+            clients: &self.clients,
+            links: &self.plan.links,
+            disk: &self.disk,
+            site,
+        };
+        if let Err(failure) = self.oracle.judge(&reply, &view) {
+            return self.fail(failure);
+        }
+        let link = match to {
+            Destination::Link { interface, .. } => link_on(interface),
+            Destination::Routed { target, .. } => link_of(*target.ip()),
+        };
+        let Some(link) = link else { return };
+        self.deliver(link, message);
+    }
+
+    fn deliver(&mut self, link: LinkId, message: Message) {
+        let message = Rc::new(message);
+        let hears = |one: &&crate::client::Client| {
+            one.link == link && one.identity.mac == message.mac()
+        };
+        let listeners: Vec<ClientId> = self.clients.iter().filter(hears).map(|one| one.id).collect();
+        for client in listeners {
+            for at in self.network.carry(self.now, link, client).into_iter().flatten() {
+                self.agenda.plan(at, Happening::ToClient(client, link, message.clone()));
+            }
+        }
+    }
+
+    /// The server asks the link whether anybody has an address.
+    pub(crate) fn probe(&mut self, probe: Probe) {
+        let (target, on) = match probe {
+            Probe::Arp { interface, target } => (target, link_on(interface)),
+            Probe::Echo { target } => (target, link_of(target)),
+        };
+        self.history.add(self.now, What::Probed { address: target });
+        let Some(link) = on else { return };
+        let answers = |one: &&crate::client::Client| one.link == link && one.answers_for(target);
+        let who: Vec<(ClientId, [u8; 6])> =
+            self.clients.iter().filter(answers).map(|one| (one.id, one.identity.mac)).collect();
+        for (client, mac) in who {
+            let Some(at) = self.network.carry(self.now, link, client)[0] else { continue };
+            self.history.add(self.now, What::ProbeAnswered { address: target, by: client });
+            let answer = match probe {
+                Probe::Arp { interface, .. } => {
+                    ProbeAnswer { interface, address: target, mac: Some(Mac(mac)) }
+                }
+                Probe::Echo { .. } => {
+                    ProbeAnswer { interface: UPLINKS[0], address: target, mac: None }
+                }
+            };
+            // Some hosts take their time, and answer for an address that was offered meanwhile.
+            let late = if self.network.draw(client, 9) == 0 { 900 } else { 0 };
+            self.agenda.plan(Moment(at.0 + late), Happening::ProbeAnswered(answer));
+        }
+    }
+}
+
+/// A client's datagram as it reaches the server's own interface on the link.
+fn direct(client: ClientId, link: LinkId, outgoing: &Outgoing) -> Arrival {
+    let (payload, message, rubbish) = written(&outgoing.payload);
+    let mac = Mac(message.mac());
+    Arrival {
+        interface: link.interface(),
+        link_source: Some(mac),
+        destination: match outgoing.toward {
+            Toward::Everybody => Ipv4Addr::BROADCAST,
+            Toward::Server(address) => address,
+        },
+        payload,
+        heard: Heard { message, source: oracle::client_port(outgoing.source), link, rubbish },
+        sender: client,
+    }
+}
+
+/// A client's datagram as a relay, or a router, brings it to one of the uplinks.
+fn relayed(
+    client: ClientId,
+    link: LinkId,
+    outgoing: &Outgoing,
+    uplink: leasehold_dhcp::IfIndex,
+    information: bool,
+) -> Arrival {
+    let (mut payload, mut message, rubbish) = written(&outgoing.payload);
+    let (source, destination) = match outgoing.toward {
+        Toward::Server(address) => (oracle::client_port(outgoing.source), address),
+        Toward::Everybody if rubbish => {
+            if let Some(giaddr) = payload.get_mut(24..28) {
+                giaddr.copy_from_slice(&link.gateway().octets());
+            }
+            message = Message::glean(&payload);
+            (SocketAddrV4::new(link.gateway(), 67), uplink_address(uplink))
+        }
+        Toward::Everybody => {
+            message.giaddr = link.gateway();
+            message.hops += 1;
+            if information {
+                let circuit = [&[1, 2, link.0, client.0 as u8, 2, 6], &message.mac()[..]].concat();
+                message = message.with(message::RELAY_AGENT, &circuit);
+            }
+            payload = message.encode();
+            (SocketAddrV4::new(link.gateway(), 67), uplink_address(uplink))
+        }
+    };
+    Arrival {
+        interface: uplink,
+        link_source: None,
+        destination,
+        payload,
+        heard: Heard { message, source, link, rubbish },
+        sender: client,
+    }
+}
+
+fn written(payload: &Payload) -> (Vec<u8>, Message, bool) {
+    match payload {
+        Payload::Message(message) => (message.encode(), message.clone(), false),
+        Payload::Rubbish(bytes) => (bytes.clone(), Message::glean(bytes), true),
+    }
+}
