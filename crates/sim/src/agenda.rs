@@ -37,7 +37,8 @@ mod tests {
         agenda.plan(Moment(2), 'c');
         agenda.plan(Moment(1), 'a');
         agenda.plan(Moment(1), 'b');
-        let order: Vec<char> = core::iter::from_fn(|| agenda.next()).map(|(_, what)| what).collect();
+        let order: Vec<char> =
+            core::iter::from_fn(|| agenda.next()).map(|(_, what)| what).collect();
         assert_eq!(order, ['a', 'b', 'c']);
     }
 }

@@ -25,7 +25,7 @@ impl Moment {
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03}", self.0 / 1_000, self.0 % 1_000)
+        f.pad(&format!("{}.{:03}", self.0 / 1_000, self.0 % 1_000))
     }
 }
 

@@ -46,7 +46,13 @@ pub(crate) struct Failed;
 
 impl Disk {
     pub(crate) fn new(random: Random) -> Self {
-        Self { durable: Vec::new(), leases: BTreeMap::new(), doubtful: VecDeque::new(), sickness: None, random }
+        Self {
+            durable: Vec::new(),
+            leases: BTreeMap::new(),
+            doubtful: VecDeque::new(),
+            sickness: None,
+            random,
+        }
     }
 
     pub(crate) fn sicken(&mut self, sickness: Sickness) {
@@ -76,8 +82,8 @@ impl Disk {
         if self.sickness.is_some() {
             return Err(Failed);
         }
-        while let Some(written) = self.doubtful.pop_front_if(|next| next.sequence <= sequence) {
-            self.keep(written);
+        while self.doubtful.front().is_some_and(|next| next.sequence <= sequence) {
+            self.doubtful.pop_front().into_iter().for_each(|written| self.keep(written));
         }
         Ok(Durable::after_sync(sequence))
     }
@@ -134,11 +140,6 @@ impl Disk {
         let folded = leases.values().flat_map(|lease| lease.records().cloned());
         folded.chain(records(newer)).collect()
     }
-
-    /// Everything durable, folded.
-    pub(crate) fn leases(&self) -> &BTreeMap<Location, Folded> {
-        &self.leases
-    }
 }
 
 fn records(written: &[Written]) -> impl Iterator<Item = Record> + '_ {
@@ -147,4 +148,63 @@ fn records(written: &[Written]) -> impl Iterator<Item = Record> + '_ {
 
 fn frames(bytes: &[u8]) -> impl Iterator<Item = Record> + '_ {
     decode_all(bytes).map_while(Result::ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use leasehold_dhcp::Wall;
+
+    use super::*;
+
+    fn turn(addresses: core::ops::Range<u8>) -> Records {
+        let mut records = Records::default();
+        for host in addresses {
+            let location = Location::main(Ipv4Addr::new(10, 0, 0, host));
+            let change = Change::Quarantined { seconds: 60, by: None, declined: false };
+            records.push(&Record { location, at: Wall(7), change });
+        }
+        records
+    }
+
+    fn found(disk: &mut Disk) -> usize {
+        disk.replay().len()
+    }
+
+    #[test]
+    fn what_was_synced_is_found_however_it_is_folded() {
+        let mut disk = Disk::new(Random::new(3));
+        for sequence in 1..=4 {
+            let first = sequence as u8 * 10;
+            disk.write(sequence, &turn(first..first + 5));
+            assert!(disk.sync(sequence).is_ok());
+        }
+        disk.settle();
+        assert!((0..50).all(|_| found(&mut disk) == 20));
+        assert_eq!(disk.newest(), 4);
+    }
+
+    #[test]
+    fn what_was_not_synced_is_kept_cut_or_gone() {
+        let mut counts = [0; 6];
+        for seed in 0..300 {
+            let mut disk = Disk::new(Random::new(seed));
+            disk.write(1, &turn(0..5));
+            disk.settle();
+            counts[found(&mut disk)] += 1;
+        }
+        assert!(counts.iter().all(|&count| count > 5), "{counts:?}");
+    }
+
+    #[test]
+    fn a_sick_disk_makes_nothing_durable() {
+        let mut disk = Disk::new(Random::new(3));
+        disk.sicken(Sickness::Full);
+        disk.write(1, &turn(0..5));
+        assert!(disk.sync(1).is_err());
+        disk.heal();
+        assert_eq!(found(&mut disk), 0);
+        disk.write(2, &turn(0..2));
+        assert!(disk.sync(2).is_ok());
+        assert_eq!(found(&mut disk), 2);
+    }
 }

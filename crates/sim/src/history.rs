@@ -8,6 +8,7 @@ use crate::client::{ClientId, State, Toward};
 use crate::clock::Moment;
 use crate::incident::Incident;
 use crate::message::{self, Kind, Message};
+use crate::run::Reached;
 
 /// The parts of a message that a reader of a history wants to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,19 +73,53 @@ impl fmt::Display for Summary {
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum What {
-    Sent { client: ClientId, toward: Toward, message: Summary },
-    SentRubbish { client: ClientId, octets: u16 },
-    Arrived { message: Summary },
-    Answered { message: Summary, promised: bool },
-    Received { client: ClientId, message: Summary },
-    Became { client: ClientId, state: State, address: Option<Ipv4Addr> },
-    Probed { address: Ipv4Addr },
-    ProbeAnswered { address: Ipv4Addr, by: ClientId },
-    Turn { sequence: u64, records: u32 },
-    Durable { sequence: u64 },
-    CommitFailed { sequence: u64 },
+    Sent {
+        client: ClientId,
+        toward: Toward,
+        message: Summary,
+    },
+    SentRubbish {
+        client: ClientId,
+        octets: u16,
+    },
+    Arrived {
+        message: Summary,
+    },
+    Answered {
+        message: Summary,
+        promised: bool,
+    },
+    Received {
+        client: ClientId,
+        message: Summary,
+    },
+    Became {
+        client: ClientId,
+        state: State,
+        address: Option<Ipv4Addr>,
+    },
+    Probed {
+        address: Ipv4Addr,
+    },
+    ProbeAnswered {
+        address: Ipv4Addr,
+        by: ClientId,
+    },
+    Turn {
+        sequence: u64,
+        records: u32,
+    },
+    Durable {
+        sequence: u64,
+    },
+    CommitFailed {
+        sequence: u64,
+    },
     StoreRecovered,
-    Started { records: u32 },
+    Configured,
+    Started {
+        records: u32,
+    },
     Incident(Incident),
     /// Detail for a reader alone; not part of the hash.
     Note(String),
@@ -123,6 +158,7 @@ impl fmt::Display for What {
             Self::Durable { sequence } => write!(f, "turn {sequence} is durable"),
             Self::CommitFailed { sequence } => write!(f, "turn {sequence} could not be stored"),
             Self::StoreRecovered => f.write_str("store works again"),
+            Self::Configured => f.write_str("server adopts the configuration"),
             Self::Started { records } => write!(f, "server starts from {records} records"),
             Self::Incident(incident) => write!(f, "--- {incident}"),
             Self::Note(text) => write!(f, "    {text}"),
@@ -134,18 +170,20 @@ impl fmt::Display for What {
 #[derive(Debug)]
 pub(crate) struct History {
     hasher: Fnv,
+    reached: Reached,
     lines: Option<Vec<(Moment, What)>>,
 }
 
 impl History {
     /// With `lines`, everything is kept for a reader; without, only the hash.
     pub(crate) fn new(lines: bool) -> Self {
-        Self { hasher: Fnv::default(), lines: lines.then(Vec::new) }
+        Self { hasher: Fnv::default(), reached: Reached::default(), lines: lines.then(Vec::new) }
     }
 
     pub(crate) fn add(&mut self, at: Moment, what: What) {
         at.hash(&mut self.hasher);
         what.hash(&mut self.hasher);
+        self.count(&what);
         if let Some(lines) = &mut self.lines {
             lines.push((at, what));
         }
@@ -156,6 +194,34 @@ impl History {
         if let Some(lines) = &mut self.lines {
             lines.push((at, What::Note(text())));
         }
+    }
+
+    fn count(&mut self, what: &What) {
+        let reached = &mut self.reached;
+        let counter = match what {
+            What::Answered { message, promised } => match (message.kind, promised) {
+                (Some(Kind::Offer), _) => &mut reached.offers,
+                (Some(Kind::Ack), true) => &mut reached.promises,
+                (Some(Kind::Ack), false) => &mut reached.prompt_acks,
+                (Some(Kind::Nak), _) => &mut reached.naks,
+                _ => return,
+            },
+            What::Sent { message, .. } => match message.kind {
+                Some(Kind::Decline | Kind::Release) => &mut reached.farewells,
+                _ => return,
+            },
+            What::Durable { .. } => &mut reached.commits,
+            What::CommitFailed { .. } => &mut reached.failed_commits,
+            What::Started { records: 1.. } => &mut reached.restarts,
+            What::Configured => &mut reached.configurations,
+            What::Probed { .. } => &mut reached.probes,
+            _ => return,
+        };
+        *counter += 1;
+    }
+
+    pub(crate) fn reached(&self) -> Reached {
+        self.reached
     }
 
     pub(crate) fn hash(&self) -> u64 {

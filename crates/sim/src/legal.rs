@@ -140,7 +140,8 @@ fn options(reply: &Message, kind: Kind, request: &Message) -> Result<(), Fault> 
     let first = reply.options.first().map(|(code, _)| *code);
     check(first == Some(message::MESSAGE_TYPE), Fault::TypeNotFirst)?;
     let server = reply.address(message::SERVER_ID).ok_or(Fault::ServerId)?;
-    let named = request.address(message::SERVER_ID).filter(|_| request.kind() != Some(Kind::Inform));
+    let named =
+        request.address(message::SERVER_ID).filter(|_| request.kind() != Some(Kind::Inform));
     check(named.is_none_or(|named| named == server), Fault::ServerId)?;
     check(reply.option(message::CLIENT_ID) == request.option(message::CLIENT_ID), Fault::ClientId)?;
     let agent = reply.option(message::RELAY_AGENT);
@@ -224,4 +225,86 @@ fn destination(
         everybody || (*target.ip() == reply.yiaddr && mac == Some(Mac(request.mac())))
     };
     check(right, Fault::Destination)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINKS: [Reach; 1] = [Reach::Direct];
+    const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 77);
+    const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+    fn request() -> Heard {
+        let message = Message::request(Kind::Request, 9, [2, 0, 0, 0, 0, 3])
+            .with_address(message::REQUESTED_ADDRESS, ADDRESS)
+            .with_address(message::SERVER_ID, SERVER)
+            .with(message::CLIENT_ID, &[1, 2, 3]);
+        let source = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68);
+        Heard { message, source, link: LinkId(0), rubbish: false }
+    }
+
+    fn ack() -> Message {
+        let mut ack = Message::request(Kind::Ack, 9, [2, 0, 0, 0, 0, 3])
+            .with_address(message::SERVER_ID, SERVER)
+            .with(message::LEASE_TIME, &600_u32.to_be_bytes())
+            .with(message::RENEWAL_TIME, &300_u32.to_be_bytes())
+            .with(message::REBINDING_TIME, &525_u32.to_be_bytes())
+            .with(message::CLIENT_ID, &[1, 2, 3]);
+        (ack.op, ack.yiaddr) = (2, ADDRESS);
+        ack
+    }
+
+    fn to_client(address: Ipv4Addr, mac: Mac) -> Destination {
+        Destination::Link {
+            interface: LinkId(0).interface(),
+            mac,
+            source: SERVER,
+            target: SocketAddrV4::new(address, 68),
+        }
+    }
+
+    fn judged(change: impl FnOnce(&mut Message)) -> Result<(), Fault> {
+        let mut reply = ack();
+        change(&mut reply);
+        let to = to_client(ADDRESS, Mac([2, 0, 0, 0, 0, 3]));
+        judge(&reply, 300, to, &request(), &LINKS)
+    }
+
+    #[test]
+    fn a_good_ack_passes_and_each_change_is_its_own_fault() {
+        assert_eq!(judged(|_| {}), Ok(()));
+        assert_eq!(judged(|ack| ack.xid = 8), Err(Fault::Header));
+        assert_eq!(judged(|ack| ack.op = 1), Err(Fault::Header));
+        assert_eq!(judged(|ack| ack.chaddr[9] = 1), Err(Fault::Header));
+        assert_eq!(judged(|ack| ack.broadcast = true), Err(Fault::Relay));
+        assert_eq!(judged(|ack| ack.giaddr = SERVER), Err(Fault::Relay));
+        assert_eq!(judged(|ack| ack.ciaddr = ADDRESS), Err(Fault::Ciaddr));
+        assert_eq!(judged(|ack| ack.yiaddr = SERVER), Err(Fault::Yiaddr));
+        assert_eq!(judged(|ack| ack.options.swap(0, 1)), Err(Fault::TypeNotFirst));
+        assert_eq!(judged(|ack| ack.options[1].1[3] = 9), Err(Fault::ServerId));
+        assert_eq!(judged(|ack| drop(ack.options.remove(2))), Err(Fault::LeaseTime));
+        assert_eq!(judged(|ack| ack.options[3].1[2] = 9), Err(Fault::Timers));
+        assert_eq!(judged(|ack| drop(ack.options.pop())), Err(Fault::ClientId));
+        let agent = (message::RELAY_AGENT, vec![1]);
+        assert_eq!(judged(|ack| ack.options.push(agent)), Err(Fault::RelayAgent));
+        let hint = (message::REQUESTED_ADDRESS, vec![1]);
+        assert_eq!(judged(|ack| ack.options.push(hint)), Err(Fault::Forbidden(50)));
+    }
+
+    #[test]
+    fn where_a_reply_goes() {
+        let own = Mac([2, 0, 0, 0, 0, 3]);
+        let judged = |reply: &Message, to| judge(reply, 300, to, &request(), &LINKS);
+        let everybody = to_client(Ipv4Addr::BROADCAST, Mac::BROADCAST);
+        assert_eq!(judged(&ack(), everybody), Ok(()));
+        let stranger = to_client(ADDRESS, Mac([2, 0, 0, 0, 0, 4]));
+        assert_eq!(judged(&ack(), stranger), Err(Fault::Destination));
+        let mut nak = ack();
+        nak.options[0].1 = vec![6];
+        nak.options.retain(|(code, _)| allowed(*code, Kind::Nak));
+        nak.yiaddr = Ipv4Addr::UNSPECIFIED;
+        assert_eq!(judged(&nak, everybody), Ok(()));
+        assert_eq!(judged(&nak, to_client(ADDRESS, own)), Err(Fault::Destination));
+    }
 }

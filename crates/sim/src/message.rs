@@ -214,9 +214,8 @@ impl Message {
         let mut header = [0; OPTIONS_AT];
         let length = bytes.len().min(OPTIONS_AT);
         header[..length].copy_from_slice(&bytes[..length]);
-        let address = |at: usize| {
-            Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3])
-        };
+        let address =
+            |at: usize| Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]);
         Self {
             op: header[0],
             htype: header[1],

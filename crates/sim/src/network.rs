@@ -25,8 +25,7 @@ pub struct Weather {
 
 impl Weather {
     /// Everything arrives, once and soon.
-    pub const CALM: Self =
-        Self { loss: 0, duplicates: 0, delay: 3, strays: 0, stray_delay: 0 };
+    pub const CALM: Self = Self { loss: 0, duplicates: 0, delay: 3, strays: 0, stray_delay: 0 };
 }
 
 impl fmt::Display for Weather {

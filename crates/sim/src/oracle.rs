@@ -209,8 +209,7 @@ impl Oracle {
         let all = self.asked.get(&key).map_or(&[][..], Vec::as_slice);
         let fits = |asked: &&Asked| {
             let request = &asked.heard.message;
-            asked.heard.rubbish
-                || (legal::answers(kind, request) && request.giaddr == reply.giaddr)
+            asked.heard.rubbish || (legal::answers(kind, request) && request.giaddr == reply.giaddr)
         };
         let found = all.iter().rev().find(fits).cloned();
         found.ok_or_else(|| (Rule::Unasked, format!("{kind} with xid {:08x}", reply.xid)))
@@ -291,9 +290,8 @@ impl Oracle {
         asked: &Asked,
         view: &View<'_>,
     ) -> Result<(), (Rule, String)> {
-        let is = |client: ClientId| {
-            same(&view.clients[usize::from(client.0)].identity, &asked.identity)
-        };
+        let is =
+            |client: ClientId| same(&view.clients[usize::from(client.0)].identity, &asked.identity);
         if view.site.gives(asked.heard.link, is, address) {
             return Ok(());
         }

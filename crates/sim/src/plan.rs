@@ -3,6 +3,7 @@
 //! Each seed draws first which kinds of trouble it has, then when: a run that has every trouble at
 //! once hides more than it finds. A plan is data, so that a failing one can be made smaller.
 
+use core::fmt;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,6 +108,33 @@ impl Plan {
 
     fn ids(&self) -> impl Iterator<Item = (ClientId, &ClientPlan)> {
         (0..).map(ClientId).zip(&self.clients)
+    }
+}
+
+/// For a reader of a failing plan: who is there and what befalls them.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {}, up to {} turns on their way", self.seed, self.turns_ahead)?;
+        writeln!(f, "syncs take up to {} ms, the network: {}", self.slowest_sync, self.weather)?;
+        let servers = self.links.iter().zip(&self.site.servers).zip(&self.site.pools);
+        for (number, ((reach, server), pool)) in servers.enumerate() {
+            let link = LinkId(number as u8);
+            writeln!(
+                f,
+                "{link}: {reach:?}, pool {}-{}, {server:?}",
+                link.host(pool.first),
+                link.host(pool.last)
+            )?;
+        }
+        for (id, client) in self.ids().filter(|(_, client)| client.starts.is_some()) {
+            let ClientPlan { identity, habits, link, cloned, .. } = client;
+            let clone = if *cloned { ", cloned" } else { "" };
+            writeln!(f, "{id} on {link}{clone}: {identity:?} {habits:?}")?;
+        }
+        for (at, incident) in &self.incidents {
+            writeln!(f, "{at:>10}  {incident}")?;
+        }
+        write!(f, "{:>10}  end", self.ends)
     }
 }
 

@@ -160,9 +160,10 @@ impl Site {
         is: impl Fn(ClientId) -> bool,
         address: Ipv4Addr,
     ) -> bool {
-        let own = self.statics.iter().find(|&(client, fixed)| {
-            is(*client) && crate::topology::link_of(*fixed) == Some(link)
-        });
+        let own = self
+            .statics
+            .iter()
+            .find(|&(client, fixed)| is(*client) && crate::topology::link_of(*fixed) == Some(link));
         if let Some((_, &fixed)) = own {
             return fixed == address;
         }

@@ -1,7 +1,7 @@
 //! The worker's turns: drain what has arrived, seal, commit, and send what became durable.
 
-use std::rc::Rc;
 use core::time::Duration;
+use std::rc::Rc;
 
 use leasehold_dhcp::{Input, Now};
 
@@ -58,7 +58,10 @@ impl World<'_> {
                     process.handle(now, Input::Datagram(arrival.datagram()));
                 }
                 Inbound::Probe(answer) => process.handle(now, Input::Probe(answer)),
-                Inbound::Config(site) => process.reconfigure(now, site),
+                Inbound::Config(site) => {
+                    self.history.add(self.now, What::Configured);
+                    process.reconfigure(now, site);
+                }
             }
         }
         process.handle(now, Input::Tick);
@@ -117,11 +120,11 @@ impl World<'_> {
         match self.disk.sync(sequence) {
             Ok(durable) => {
                 self.history.add(self.now, What::Durable { sequence });
-                let leave = |flight: &mut crate::server::Flight| flight.turn.sequence() <= sequence;
-                let mut promises = Vec::new();
-                while let Some(flight) = process.flights.pop_front_if(leave) {
-                    promises.push((flight.turn.release(&durable), flight.site));
-                }
+                let waits = |flight: &crate::server::Flight| flight.turn.sequence() > sequence;
+                let ready = process.flights.iter().position(waits);
+                let ready = process.flights.drain(..ready.unwrap_or(process.flights.len()));
+                let promises: Vec<_> =
+                    ready.map(|flight| (flight.turn.release(&durable), flight.site)).collect();
                 for (promises, site) in promises {
                     for (to, payload) in promises.replies().iter() {
                         if self.is_ambushed() {

@@ -67,10 +67,10 @@ impl World<'_> {
 
     fn deliver(&mut self, link: LinkId, message: Message) {
         let message = Rc::new(message);
-        let hears = |one: &&crate::client::Client| {
-            one.link == link && one.identity.mac == message.mac()
-        };
-        let listeners: Vec<ClientId> = self.clients.iter().filter(hears).map(|one| one.id).collect();
+        let hears =
+            |one: &&crate::client::Client| one.link == link && one.identity.mac == message.mac();
+        let listeners: Vec<ClientId> =
+            self.clients.iter().filter(hears).map(|one| one.id).collect();
         for client in listeners {
             for at in self.network.carry(self.now, link, client).into_iter().flatten() {
                 self.agenda.plan(at, Happening::ToClient(client, link, message.clone()));

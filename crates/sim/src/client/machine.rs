@@ -41,7 +41,8 @@ impl Client {
         let (Some(address), Some(lease)) = (self.in_use(), self.lease(now)) else {
             return;
         };
-        let mut message = self.compose(Kind::Release).with_address(message::SERVER_ID, lease.server);
+        let mut message =
+            self.compose(Kind::Release).with_address(message::SERVER_ID, lease.server);
         message.ciaddr = address;
         out.push(Outgoing {
             toward: Toward::Server(lease.server),
@@ -199,7 +200,8 @@ impl Client {
     fn wait_longer(&mut self, now: Moment) {
         let tries = self.exchange.map_or(1, |exchange| exchange.tries);
         let base = 4_000_u64 << tries.saturating_sub(1).min(4);
-        self.wakes = Some(now.after(Duration::from_millis(self.random.within(base - 1_000, base + 1_000))));
+        self.wakes =
+            Some(now.after(Duration::from_millis(self.random.within(base - 1_000, base + 1_000))));
     }
 
     fn choose(&mut self, now: Moment, offer: &Message, out: &mut Vec<Outgoing>) {
@@ -288,9 +290,8 @@ impl Client {
             }
             Moment(exchange.began.0 + u64::from(seconds) * share)
         };
-        let told = |code| {
-            ack.seconds(code).map(|t| Moment(exchange.began.0 + u64::from(t) * 1_000))
-        };
+        let told =
+            |code| ack.seconds(code).map(|t| Moment(exchange.began.0 + u64::from(t) * 1_000));
         let lease = Lease {
             address: ack.yiaddr,
             server,

@@ -74,8 +74,7 @@ impl Client {
                 self.shout(message, out);
             }
             Mischief::Renew | Mischief::Inform => {
-                let kind =
-                    if deed == Mischief::Renew { Kind::Request } else { Kind::Inform };
+                let kind = if deed == Mischief::Renew { Kind::Request } else { Kind::Inform };
                 let mut message = self.rude(kind);
                 message.ciaddr = address;
                 self.shout(message, out);

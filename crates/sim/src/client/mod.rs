@@ -206,13 +206,8 @@ impl Client {
         self.in_use().is_some() && self.lease(now).is_some_and(|lease| lease.link == self.link)
     }
 
-    /// The address that it squats on or uses, to be used by whoever probes.
+    /// Takes an address without asking anybody, or gives it up.
     pub(crate) fn squat(&mut self, address: Option<Ipv4Addr>) {
         self.squats = address;
-    }
-
-    /// Stops being rude: the quiet at the end of a run.
-    pub(crate) fn calm_down(&mut self) {
-        self.squats = None;
     }
 }
