@@ -16,6 +16,9 @@ pub use self::reply::{Header, Reply};
 pub use self::request::{Message, Parser, Request, Requested};
 pub(crate) use self::text::clean_name;
 
+//= https://www.rfc-editor.org/rfc/rfc2131#section-3
+//# The first four octets of the 'options' field of the DHCP message contain the (decimal) values
+//# 99, 130, 83 and 99, respectively
 /// The first four octets of the options (RFC 2131 § 3).
 pub const COOKIE: [u8; 4] = [99, 130, 83, 99];
 

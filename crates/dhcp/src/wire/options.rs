@@ -58,6 +58,11 @@ impl Index {
             Some(&[overload @ 1..=3]) => overload,
             _ => 0,
         };
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+        //# The 'file' field MUST be interpreted next
+        //= https://www.rfc-editor.org/rfc/rfc3396#section-5
+        //# The aggregate option buffer is made up of the optional parameters field, the file field,
+        //# and the sname field, in that order.
         if overload & 1 != 0 {
             self.area(datagram, FILE);
         }
@@ -79,6 +84,10 @@ impl Index {
 
     fn area(&mut self, datagram: &[u8], area: Range<usize>) {
         for (code, piece) in pieces(datagram, area) {
+            //= https://www.rfc-editor.org/rfc/rfc3396#section-7
+            //# When a decoding agent is scanning an incoming DHCP packet's option buffer and finds
+            //# two or more options with the same option code, it MUST consider them to be split
+            //# portions of an option
             let slot = &mut self.slots[usize::from(code)];
             if slot.walk != self.walk {
                 let (start, length) = (piece.start, piece.len());
@@ -103,6 +112,13 @@ impl Index {
             .then(|| &datagram[slot.start..slot.start + slot.length])
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc3396#section-7
+    //# In the case that a decoding agent finds a split option, it MUST treat the contents of that
+    //# option as a single option, and the contents MUST be reassembled in the order that was
+    //# described above under encoding agent behavior.
+    //= https://www.rfc-editor.org/rfc/rfc3396#section-4
+    //# the agent MUST concatenate these separate instances of the same option in the way that we
+    //# specify here.
     /// Gives every code that came in pieces a run of `joined`, then fills all runs in one walk.
     fn join(&mut self, datagram: &[u8], overload: u8) {
         let mut end = 0;
@@ -157,6 +173,13 @@ pub struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
+    //= https://www.rfc-editor.org/rfc/rfc3396#section-7
+    //# the decoding agent MUST reassemble the split option parts into a single object, and MUST NOT
+    //# treat each split portion of the option as a separate object.
+    //= https://www.rfc-editor.org/rfc/rfc3396#section-4
+    //# However, an implementation which supports any concatenation-requiring option MUST be capable
+    //# of concatenating received options for both concatenation-requiring and
+    //# non-concatenation-requiring options.
     /// The value of the option with this code.
     #[must_use]
     pub fn get(&self, code: u8) -> Option<&'a [u8]> {

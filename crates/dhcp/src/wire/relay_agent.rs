@@ -31,6 +31,8 @@ impl<'a> RelayAgent<'a> {
     pub fn get(&self, code: u8) -> Option<&'a [u8]> {
         let mut rest = self.0;
         let mut found = None;
+        //= https://www.rfc-editor.org/rfc/rfc3046#section-2.0
+        //# The sub-options need not appear in sub-option code order.
         while let [this, length, tail @ ..] = rest {
             let (value, tail) = tail.split_at_checked(usize::from(*length))?;
             if *this == code {

@@ -102,6 +102,8 @@ impl Reply {
 
     /// Adds an option whose value `write` appends, unless it is there or `write` has none.
     pub fn option_with(&mut self, code: u8, write: impl FnOnce(&mut Vec<u8>) -> bool) {
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# The server MUST include each requested parameter only once
         if self.has(code) || matches!(code, code::PAD | code::END | code::RELAY_AGENT) {
             return;
         }
@@ -156,11 +158,21 @@ impl Reply {
             //# DHCP servers
             //# claiming to support the Relay Agent Information option SHALL echo the
             //# entire contents of the Relay Agent Information option in all replies.
+            //= https://www.rfc-editor.org/rfc/rfc3046#section-2.2
+            //# Servers SHOULD copy the Relay Agent Information option as the last DHCP option in
+            //# the response.
+            //= https://www.rfc-editor.org/rfc/rfc3046#section-2.2
+            //# Servers SHALL NOT place the echoed Relay Agent Information option in the overloaded
+            //# sname or file fields.
             if let Some(agent) = relay_agent {
                 write_option(code::RELAY_AGENT, agent, out);
             }
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+            //# The last option must always be the 'end' option.
             out.push(code::END);
         }
+        //= https://www.rfc-editor.org/rfc/rfc2132#section-3.2
+        //# Subsequent octets should be filled with pad options.
         let length = out.len() - start;
         out.resize(start + length.max(LENGTH_MIN), 0);
     }
@@ -169,6 +181,12 @@ impl Reply {
     fn write_crowded(&self, start: usize, limit: usize, header: &Header<'_>, out: &mut Vec<u8>) {
         let (required, rest) = self.options.split_at(self.required);
         required.iter().for_each(|option| self.write_option(option, out));
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+        //# If the options in a DHCP message extend into the 'sname' and 'file' fields, the 'option
+        //# overload' option MUST appear in the 'options' field, with value 1, 2 or 3
+        //= https://www.rfc-editor.org/rfc/rfc2132#section-9.3
+        //# A DHCP server inserts this option if the returned parameters will exceed the usual space
+        //# allotted for options.
         let overload = out.len();
         write_option(code::OVERLOAD, &[0], out);
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
@@ -180,6 +198,9 @@ impl Reply {
             |field: Range<usize>| Area { at: start + field.start, end: start + field.end - 1 };
         let mut fields = [area(FILE), area(SNAME)];
         let mut used = 0;
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# The server MUST supply as many of the requested parameters as possible and MUST omit any
+        //# parameters it cannot provide.
         for option in rest {
             let length = option.encoded();
             if out.len() - start + length <= limit {
@@ -188,6 +209,12 @@ impl Reply {
             }
             for (bit, field) in [1, 2].into_iter().zip(&mut fields) {
                 let file_is_taken = bit == 1 && !header.file.is_empty();
+                //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+                //# Any individual option in the 'options', 'sname' and 'file' fields MUST be
+                //# entirely contained in that field.
+                //= https://www.rfc-editor.org/rfc/rfc3396#section-5
+                //# Options MUST NOT be stored in the aggregate option buffer in such a way that
+                //# they cross either boundary between the three fields in the aggregate buffer.
                 if length > field.end - field.at || file_is_taken {
                     continue;
                 }
@@ -220,6 +247,18 @@ fn write_option(code: u8, value: &[u8], out: &mut Vec<u8>) {
     if value.is_empty() {
         out.extend_from_slice(&[code, 0]);
     }
+    //= https://www.rfc-editor.org/rfc/rfc3396#section-6
+    //# No split portion of an option that has been split can contain more than 255 octets.
+    //= https://www.rfc-editor.org/rfc/rfc3396#section-6
+    //# The split portions of the option MUST be stored in the aggregate option buffer in sequential
+    //# order
+    //= https://www.rfc-editor.org/rfc/rfc3396#section-6
+    //# The length fields of each split portion of the option MUST add up to the total length of the
+    //# option data.
+    //= https://www.rfc-editor.org/rfc/rfc3396#section-6
+    //# the option code field in each split portion MUST be the same.
+    //= https://www.rfc-editor.org/rfc/rfc3396#section-4
+    //# In this case, the encoding agent MUST follow the algorithm specified here.
     for piece in value.chunks(PIECE) {
         out.extend_from_slice(&[code, piece.len() as u8]);
         out.extend_from_slice(piece);
@@ -233,8 +272,14 @@ const BOOTREPLY: u8 = 2;
 
 fn write_header(header: &Header<'_>, out: &mut Vec<u8>) {
     let start = out.len();
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+    //# 'hops' 0 0 0
     out.extend_from_slice(&[BOOTREPLY, header.htype, header.hlen, 0]);
+    //= https://www.rfc-editor.org/rfc/rfc2132#section-2
+    //# All multi-octet quantities are in network byte-order.
     out.extend_from_slice(&header.xid.to_be_bytes());
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+    //# 'secs' 0 0 0
     out.extend_from_slice(&[0, 0]);
     out.extend_from_slice(&header.flags.to_be_bytes());
     for address in [header.ciaddr, header.yiaddr, header.siaddr, header.giaddr] {

@@ -197,6 +197,8 @@ impl<'a> Request<'a> {
     /// Option 57: the largest IP datagram that the client takes, at least 576 octets.
     #[must_use]
     pub fn message_size(&self) -> u16 {
+        //= https://www.rfc-editor.org/rfc/rfc2132#section-9.10
+        //# The minimum legal value is 576 octets.
         let asked = self.options.array::<2>(code::MAX_MESSAGE_SIZE).map(u16::from_be_bytes);
         asked.unwrap_or(MESSAGE_SIZE_MIN).max(MESSAGE_SIZE_MIN)
     }
@@ -222,6 +224,10 @@ impl<'a> Request<'a> {
     /// Whether the client says that it cannot take unicasts yet.
     #[must_use]
     pub fn wants_broadcast(&self) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-2
+        //# They MUST be set to zero by clients and ignored by servers and relay agents.
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+        //# SHOULD examine the BROADCAST bit in the 'flags' field.
         self.flags & 0x8000 != 0
     }
 
@@ -245,12 +251,22 @@ impl<'a> Request<'a> {
 
     fn read_message(&self, destination: Ipv4Addr) -> Result<Message, Malformed> {
         let number = match self.options.get(code::MESSAGE_TYPE) {
+            //= https://www.rfc-editor.org/rfc/rfc1534#section-2
+            //# Messages without the DHCP Message Type option are assumed to have been sent by a
+            //# BOOTP client.
             None => return Ok(Message::Bootp),
+            //= https://www.rfc-editor.org/rfc/rfc1534#section-2
+            //# Any message received by a DHCP server that includes a 'DHCP message type' (51)
+            //# option is assumed to have been sent by a DHCP client.
+            //= https://www.rfc-editor.org/rfc/rfc2132#section-9.6
+            //# The code for this option is 53, and its length is 1.
             Some(&[number]) => number,
             Some(_) => return Err(Malformed::MessageType),
         };
         let requested = || self.option_address(code::REQUESTED_ADDRESS);
         let requested = || requested().map_err(|()| Malformed::RequestedAddress);
+        //= https://www.rfc-editor.org/rfc/rfc2132#section-9.7
+        //# The code for this option is 54, and its length is 4.
         let server = || self.option_address(code::SERVER_ID);
         let server = || server().map_err(|()| Malformed::ServerIdentifier);
         match MessageType::from(number) {
@@ -293,10 +309,18 @@ impl<'a> Request<'a> {
             (Some(_), Some(ciaddr), Some(requested)) if ciaddr != requested => {
                 Err(Malformed::TwoAddresses)
             }
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+            //# Client inserts the address of the selected server in 'server identifier', 'ciaddr'
+            //# MUST be zero, 'requested IP address' MUST be filled in with the yiaddr value from
+            //# the chosen DHCPOFFER.
             (Some(server), ciaddr, requested) => {
                 let address = requested.or(ciaddr).ok_or(Malformed::NoAddress)?;
                 Ok(Requested::Selecting { server, address })
             }
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+            //# 'server identifier' MUST NOT be filled in, 'requested IP address' option MUST be
+            //# filled in with client's notion of its previously assigned address. 'ciaddr' MUST be
+            //# zero.
             (None, None, Some(address)) => Ok(Requested::InitReboot { address }),
             (None, None, None) => Err(Malformed::NoAddress),
             //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2

@@ -28,6 +28,9 @@ fn message(options: &[u8]) -> Result<Message, Malformed> {
     Parser::default().parse(&datagram(options), BROADCAST).map(|request| request.message)
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2131#section-3
+//= type=test
+//# The 'op' field of each DHCP message sent from a client to a server contains BOOTREQUEST.
 #[test]
 fn the_header_is_checked_first() {
     let good = datagram(&[53, 1, 1, 255]);
@@ -49,6 +52,10 @@ fn the_header_is_checked_first() {
     assert_eq!(refused(&nobody), Malformed::NoIdentity);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2131#section-3
+//= type=test
+//# The first four octets of the 'options' field of the DHCP message contain the (decimal) values
+//# 99, 130, 83 and 99, respectively
 #[test]
 fn another_cookie_makes_it_bootp_without_options() {
     let mut datagram = datagram(&[53, 1, 1, 255]);
@@ -58,6 +65,16 @@ fn another_cookie_makes_it_bootp_without_options() {
     assert_eq!((request.message, request.options.codes().count()), (Message::Bootp, 0));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2132#section-9.6
+//= type=test
+//# The code for this option is 53, and its length is 1.
+//= https://www.rfc-editor.org/rfc/rfc1534#section-2
+//= type=test
+//# Messages without the DHCP Message Type option are assumed to have been sent by a BOOTP client.
+//= https://www.rfc-editor.org/rfc/rfc1534#section-2
+//= type=test
+//# Any message received by a DHCP server that includes a 'DHCP message type' (51) option is assumed
+//# to have been sent by a DHCP client.
 #[test]
 fn the_message_type_is_one_octet_of_a_client() {
     assert_eq!(message(&[53, 0, 255]), Err(Malformed::MessageType));
@@ -72,6 +89,24 @@ fn the_message_type_is_one_octet_of_a_client() {
     assert_eq!(message(&[255]), Ok(Message::Bootp));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+//= type=test
+//# If the DHCPREQUEST message contains a 'server identifier' option, the message is in response to
+//# a DHCPOFFER message.
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+//= type=test
+//# Client inserts the address of the selected server in 'server identifier', 'ciaddr' MUST be zero
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+//= type=test
+//# 'server identifier' MUST NOT be filled in, 'requested IP address' option MUST be filled in with
+//# client's notion of its previously assigned address.
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+//= type=test
+//# 'server identifier' MUST NOT be filled in, 'requested IP address' option MUST NOT be filled in,
+//# 'ciaddr' MUST be filled in with client's IP address.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-9.7
+//= type=test
+//# The code for this option is 54, and its length is 4.
 #[test]
 fn the_four_states_of_a_request_are_told_apart() {
     let address = Ipv4Addr::new(10, 0, 0, 7);
@@ -101,6 +136,9 @@ fn the_four_states_of_a_request_are_told_apart() {
     assert_eq!(message(&[53, 1, 3, 50, 2, 10, 0, 255]), Err(Malformed::RequestedAddress));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2132#section-9.10
+//= type=test
+//# The minimum legal value is 576 octets.
 #[test]
 fn options_of_the_wrong_size_are_no_options() {
     let datagram =
@@ -113,6 +151,32 @@ fn options_of_the_wrong_size_are_no_options() {
     assert_eq!(request.relay_agent(), Some(RelayAgent::new(&[])));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+//= type=test
+//# The options in the 'options' field MUST be interpreted first
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+//= type=test
+//# The 'file' field MUST be interpreted next
+//= https://www.rfc-editor.org/rfc/rfc3396#section-4
+//= type=test
+//# the agent MUST concatenate these separate instances of the same option
+//= https://www.rfc-editor.org/rfc/rfc3396#section-4
+//= type=test
+//# an implementation which supports any concatenation-requiring option MUST be capable of
+//# concatenating received options
+//= https://www.rfc-editor.org/rfc/rfc3396#section-5
+//= type=test
+//# The aggregate option buffer is made up of the optional parameters field, the file field, and the
+//# sname field, in that order.
+//= https://www.rfc-editor.org/rfc/rfc3396#section-7
+//= type=test
+//# it MUST consider them to be split portions of an option
+//= https://www.rfc-editor.org/rfc/rfc3396#section-7
+//= type=test
+//# it MUST treat the contents of that option as a single option
+//= https://www.rfc-editor.org/rfc/rfc3396#section-7
+//= type=test
+//# MUST NOT treat each split portion of the option as a separate object.
 #[test]
 fn pieces_are_joined_in_aggregate_order() {
     // RFC 3396 § 7: options, file, sname; also when another option stands between.
@@ -199,6 +263,27 @@ fn order(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
     (codes, &bytes[at + 1..])
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2131#section-3
+//= type=test
+//# BOOTREPLY is used in the 'op' field of each DHCP message sent from a server to a client.
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+//= type=test
+//# The last option must always be the 'end' option.
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+//= type=test
+//# The server MUST include each requested parameter only once
+//= https://www.rfc-editor.org/rfc/rfc2132#section-2
+//= type=test
+//# All multi-octet quantities are in network byte-order.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-3.2
+//= type=test
+//# Subsequent octets should be filled with pad options.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-3.3
+//= type=test
+//# the subnet mask option MUST be first.
+//= https://www.rfc-editor.org/rfc/rfc3046#section-2.2
+//= type=test
+//# Servers SHOULD copy the Relay Agent Information option as the last DHCP option in the response.
 #[test]
 fn a_reply_is_what_dhcproto_reads() {
     let mut reply = Reply::default();
@@ -223,6 +308,23 @@ fn a_reply_is_what_dhcproto_reads() {
     assert_eq!(read.opts().get(v4::OptionCode::Router), Some(&router));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc3396#section-4
+//= type=test
+//# In this case, the encoding agent MUST follow the algorithm specified here.
+//= https://www.rfc-editor.org/rfc/rfc3396#section-6
+//= type=test
+//# No split portion of an option that has been split can contain more than 255 octets.
+//= https://www.rfc-editor.org/rfc/rfc3396#section-6
+//= type=test
+//# The split portions of the option MUST be stored in the aggregate option buffer in sequential
+//# order
+//= https://www.rfc-editor.org/rfc/rfc3396#section-6
+//= type=test
+//# The length fields of each split portion of the option MUST add up to the total length of the
+//# option data.
+//= https://www.rfc-editor.org/rfc/rfc3396#section-6
+//= type=test
+//# the option code field in each split portion MUST be the same.
 #[test]
 fn long_values_are_split_into_adjacent_pieces() {
     let mut reply = Reply::default();
@@ -239,6 +341,32 @@ fn long_values_are_split_into_adjacent_pieces() {
     assert_eq!(read.opts().get(v4::OptionCode::Unknown(224)), Some(&expected));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+//= type=test
+//# the 'option overload' option MUST appear in the 'options' field, with value 1, 2 or 3
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+//= type=test
+//# MUST begin with the first octet of the field, MUST be terminated by an 'end' option, and MUST be
+//# followed by 'pad' options to fill the remainder of the field.
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+//= type=test
+//# Any individual option in the 'options', 'sname' and 'file' fields MUST be entirely contained in
+//# that field.
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+//= type=test
+//# The server MUST supply as many of the requested parameters as possible and MUST omit any
+//# parameters it cannot provide.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-9.3
+//= type=test
+//# A DHCP server inserts this option if the returned parameters will exceed the usual space
+//= https://www.rfc-editor.org/rfc/rfc3046#section-2.2
+//= type=test
+//# Servers SHALL NOT place the echoed Relay Agent Information option in the overloaded sname or
+//# file fields.
+//= https://www.rfc-editor.org/rfc/rfc3396#section-5
+//= type=test
+//# Options MUST NOT be stored in the aggregate option buffer in such a way that they cross either
+//# boundary
 #[test]
 fn what_does_not_fit_overflows_into_file_and_sname_and_never_past_the_limit() {
     let mut reply = Reply::default();

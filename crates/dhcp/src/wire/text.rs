@@ -3,6 +3,11 @@
 /// The longest name that is kept, octets: what DNS allows in one name.
 const NAME_MAX: usize = 253;
 
+//= https://www.rfc-editor.org/rfc/rfc2132#section-2
+//# the receiver of such options MUST be prepared to delete trailing nulls if they
+//# exist.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-2
+//# The receiver MUST NOT require that a trailing null be included in the data.
 /// Appends the name to `out`: letters, digits, `-`, `_` and `.` stay, a space becomes `-`,
 /// everything else goes; so it can stand in a log, a table, a zone or a script's environment.
 pub(crate) fn clean_name(raw: &[u8], out: &mut String) {
@@ -33,6 +38,13 @@ mod tests {
         out["before ".len()..].to_owned()
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc2132#section-2
+    //= type=test
+    //# the receiver of such options MUST be prepared to delete trailing nulls if they
+    //# exist.
+    //= https://www.rfc-editor.org/rfc/rfc2132#section-2
+    //= type=test
+    //# The receiver MUST NOT require that a trailing null be included in the data.
     #[test]
     fn names_keep_what_names_are_made_of() {
         assert_eq!(clean(b"laptop-7.lan"), "laptop-7.lan");
