@@ -2,7 +2,7 @@
 
 use crate::cells::Cells;
 use crate::fault::{Fault, RowFault};
-use crate::rule::{Access, Preset, Rule};
+use crate::rule::{Access, Preset, Rule, Shown};
 use crate::value::{Type, Value};
 
 /// One property of a menu.
@@ -16,6 +16,14 @@ pub struct Property {
     pub value: Type,
     /// Default, access, where it shows.
     pub rule: Rule,
+}
+
+impl Property {
+    /// Whether a cell with this canonical text says more than no cell.
+    #[must_use]
+    pub fn kept(&self, text: &str) -> bool {
+        self.rule.preset_text().unwrap_or_default() != text
+    }
 }
 
 /// What kind of menu it is.
@@ -94,6 +102,8 @@ pub struct Menu {
     pub columns: &'static [&'static str],
     /// Rows that must not be alike.
     pub unique: &'static [Unique],
+    /// Switches of `print` that show only rows with a certain property.
+    pub views: &'static [(&'static str, &'static str)],
     /// Commands of this menu alone.
     pub specials: &'static [Special],
     /// How earlier versions said it.
@@ -112,6 +122,7 @@ impl Menu {
         key: &["name"],
         columns: &[],
         unique: &[],
+        views: &[],
         specials: &[],
         formerly: &[],
         noun: "item",
@@ -143,6 +154,34 @@ impl Menu {
         }
     }
 
+    /// Whether a row shows the property at `place`, and with which text.
+    #[must_use]
+    pub fn shown(&self, cells: &Cells, place: usize) -> Option<String> {
+        let property = self.properties.get(place)?;
+        match property.rule.shown {
+            Shown::Always => self.text(cells, place),
+            Shown::WhenSet => cells.get(place).map(str::to_owned),
+        }
+    }
+
+    /// The place of the property that rows are called by, if rows of this menu have names.
+    #[must_use]
+    pub fn name_place(&self) -> Option<usize> {
+        self.place("name")
+    }
+
+    /// Whether the running server makes rows of this menu.
+    #[must_use]
+    pub fn has_dynamic_rows(&self) -> bool {
+        self.form == Form::View || self.place("dynamic").is_some()
+    }
+
+    /// Whether the running server adds cells to configured rows.
+    #[must_use]
+    pub fn has_live_cells(&self) -> bool {
+        self.properties.iter().any(|property| matches!(property.rule.access, Access::Live))
+    }
+
     /// The path in words: `ip`, `dhcp-server`, `lease`.
     pub fn words(&self) -> impl Iterator<Item = &'static str> {
         self.path.split('/').filter(|word| !word.is_empty())
@@ -160,6 +199,9 @@ pub trait Row: Sized + 'static {
     ///
     /// The first property that has no value or an illegal one.
     fn read(cells: &Cells) -> Result<Self, RowFault>;
+
+    /// The texts of what differs from the presets.
+    fn write(&self) -> Cells;
 }
 
 /// What the running server adds to a row, as Rust sees it. Made by [`menu!`](crate::menu!) alone.
@@ -168,13 +210,18 @@ pub trait Live {
     fn cells(&self) -> Cells;
 }
 
-/// Reads the typed value of the property at `place`. For [`menu!`](crate::menu!) alone.
+/// Reads the typed value of the property at the next place. For [`menu!`](crate::menu!) alone.
 ///
 /// # Errors
 ///
 /// The property has no value or an illegal one.
 #[doc(hidden)]
-pub fn read<V: Value>(menu: &Menu, cells: &Cells, place: usize) -> Result<V, RowFault> {
+pub fn read<V: Value>(
+    menu: &Menu,
+    cells: &Cells,
+    places: &mut core::ops::RangeFrom<usize>,
+) -> Result<V, RowFault> {
+    let place = places.next().expect("an endless range goes on");
     let Property { name, rule, .. } = &menu.properties[place];
     let text = cells.get(place).or_else(|| rule.preset_text());
     let value = match (text, rule.preset) {
@@ -241,12 +288,15 @@ macro_rules! menu {
                 &MENU
             }
 
-            fn read(cells: &$crate::Cells) -> Result<Self, $crate::RowFault> {
-                let (_menu, mut _places) = (Self::menu(), 0..);
-                let _ = cells;
-                Ok(Self {
-                    $( $field: $crate::menu::read(_menu, cells, _places.next().unwrap_or(0))?, )*
-                })
+            fn read(_cells: &$crate::Cells) -> Result<Self, $crate::RowFault> {
+                let mut _places = 0..;
+                Ok(Self { $( $field: $crate::menu::read(Self::menu(), _cells, &mut _places)?, )* })
+            }
+
+            fn write(&self) -> $crate::Cells {
+                $crate::menu::written(Self::menu(), [
+                    $( $crate::value::Value::print(&self.$field), )*
+                ])
             }
         }
 
@@ -259,6 +309,18 @@ macro_rules! menu {
             }
         }
     };
+}
+
+/// The cells of what differs from the presets. For [`menu!`](crate::menu!) alone.
+#[doc(hidden)]
+#[must_use]
+pub fn written<const N: usize>(menu: &Menu, texts: [String; N]) -> Cells {
+    let mut cells = Cells::new();
+    for (place, text) in texts.iter().enumerate() {
+        let kept = menu.properties[place].kept(text);
+        cells.put(place, kept.then_some(text));
+    }
+    cells
 }
 
 /// The cells of what is known. For [`menu!`](crate::menu!) alone.

@@ -7,9 +7,9 @@ use crate::fault::Fault;
 /// A refused command. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trap {
-    /// The path leads to no menu.
-    NoSuchPrefix,
-    /// The menu has no such command; REST names the word.
+    /// The path leads to no menu; REST names its first unknown word.
+    NoSuchPrefix(String),
+    /// The menu has no such command.
     NoSuchCommand(String),
     /// The menu has no such property.
     UnknownParameter(String),
@@ -54,7 +54,7 @@ impl Trap {
     #[must_use]
     pub fn category(&self) -> Option<Category> {
         match self {
-            Self::NoSuchPrefix | Self::NoSuchCommand(_) | Self::NoSuchItem | Self::MissingId => {
+            Self::NoSuchPrefix(_) | Self::NoSuchCommand(_) | Self::NoSuchItem | Self::MissingId => {
                 Some(Category::Missing)
             }
             Self::Value { fault: Fault::Failure(_), .. } => None,
@@ -76,7 +76,7 @@ impl Trap {
 impl fmt::Display for Trap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoSuchPrefix => f.write_str("no such command prefix"),
+            Self::NoSuchPrefix(_) => f.write_str("no such command prefix"),
             Self::NoSuchCommand(_) => f.write_str("no such command"),
             Self::UnknownParameter(name) => write!(f, "unknown parameter {name}"),
             Self::Value { property, fault } => f.write_str(&fault.message(property)),

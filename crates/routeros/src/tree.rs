@@ -1,36 +1,34 @@
 //! The rows of all menus, as canonical texts, with ids that are never given twice.
 //!
-//! A clone is cheap (tables are shared until one of them changes): whoever wants a change that can
-//! fail makes it on a clone.
+//! A clone is cheap (tables are shared until one of them changes): whoever wants a change that has
+//! to be checked further makes it on a clone and keeps that.
 
+mod change;
+mod ids;
+mod links;
+mod load;
+mod run;
+pub(crate) mod table;
+mod targets;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::cells::Cells;
 use crate::fault::RowFault;
 use crate::id::Id;
-use crate::menu::{Form, Menu, Row};
-use crate::rule::Preset;
-use crate::trap::Trap;
+use crate::menu::{Menu, Row};
+use crate::record::Record;
+use table::{Entry, Table};
+
+pub use ids::Ids;
+pub use load::{Given, GivenRow, Problem, Wrong};
 
 /// The rows of some menus.
 #[derive(Clone)]
 pub struct Tree {
     tables: Vec<Arc<Table>>,
-}
-
-/// The rows of one menu, in order.
-#[derive(Clone)]
-struct Table {
-    menu: &'static Menu,
-    rows: Vec<Arc<Entry>>,
-    next_id: u64,
-}
-
-/// One row at rest.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    id: Id,
-    cells: Cells,
+    interfaces: Option<Arc<BTreeSet<String>>>,
+    warned: BTreeSet<(&'static str, &'static str)>,
 }
 
 /// One configured row as Rust sees it.
@@ -50,12 +48,29 @@ impl Tree {
     /// The menus with no rows; singletons have their presets.
     #[must_use]
     pub fn new(menus: impl IntoIterator<Item = &'static Menu>) -> Self {
-        let table = |menu: &'static Menu| {
-            let only = Arc::new(Entry { id: Id(0), cells: Cells::new() });
-            let rows = if menu.form == Form::Singleton { vec![only] } else { Vec::new() };
-            Arc::new(Table { menu, rows, next_id: 1 })
-        };
-        Self { tables: menus.into_iter().map(table).collect() }
+        let tables = menus.into_iter().map(|menu| Arc::new(Table::new(menu))).collect();
+        Self { tables, interfaces: None, warned: BTreeSet::new() }
+    }
+
+    /// The interfaces of the machine: from now on commands may name no others. (Files may.)
+    pub fn set_interfaces(&mut self, names: impl IntoIterator<Item = String>) {
+        self.interfaces = Some(Arc::new(names.into_iter().collect()));
+    }
+
+    /// The names of the machine's interfaces, if they were told.
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
+        self.interfaces.iter().flat_map(|names| names.iter()).map(String::as_str)
+    }
+
+    /// The menus, in the order of exports.
+    pub fn menus(&self) -> impl Iterator<Item = &'static Menu> {
+        self.tables.iter().map(|table| table.menu)
+    }
+
+    /// The menu at this path.
+    #[must_use]
+    pub fn menu(&self, path: &str) -> Option<&'static Menu> {
+        self.table(path).map(|table| table.menu)
     }
 
     /// The typed rows of `R`'s menu, in order. A singleton has exactly one.
@@ -65,41 +80,39 @@ impl Tree {
         table.rows.iter().map(|entry| configured(table.menu, entry)).collect()
     }
 
-    /// Adds a row from texts in any accepted spelling.
-    ///
-    /// # Errors
-    ///
-    /// The rule that was broken; nothing is changed.
-    pub fn add(&mut self, path: &str, texts: &[(&str, &str)]) -> Result<Id, Trap> {
-        let at = self.tables.iter().position(|table| table.menu.path == path);
-        let at = at.ok_or(Trap::NoSuchPrefix)?;
-        let menu = self.tables[at].menu;
-        let mut cells = Cells::new();
-        for (name, text) in texts {
-            let place = menu.place(name).ok_or_else(|| Trap::UnknownParameter((*name).into()))?;
-            let property = &menu.properties[place];
-            let canonical =
-                (property.value.canonical)(text).map_err(|fault| Trap::value(name, fault))?;
-            let kept = canonical.filter(|text| Some(&**text) != property.rule.preset_text());
-            cells.put(place, kept.as_deref());
-        }
-        let missing = |(place, property): (usize, &crate::menu::Property)| {
-            let required = matches!(property.rule.preset, Preset::Required);
-            (required && cells.get(place).is_none()).then_some(property.name)
-        };
-        let missing: Vec<_> = menu.properties.iter().enumerate().filter_map(missing).collect();
-        if !missing.is_empty() {
-            return Err(Trap::Missing(missing));
-        }
-        let table = Arc::make_mut(&mut self.tables[at]);
-        let id = Id(table.next_id);
-        table.next_id += 1;
-        table.rows.push(Arc::new(Entry { id, cells }));
-        Ok(id)
+    /// The configured rows of a menu as texts, in order.
+    pub fn records(&self, path: &str) -> impl Iterator<Item = Record> {
+        let table = self.table(path);
+        table.into_iter().flat_map(|table| {
+            table.rows.iter().enumerate().map(|(number, entry)| {
+                Record::new(table.menu, entry.id, number, entry.cells.clone())
+            })
+        })
+    }
+
+    /// The configured row with this id.
+    #[must_use]
+    pub fn record(&self, path: &str, id: Id) -> Option<Record> {
+        let table = self.table(path)?;
+        let number = table.position(id)?;
+        Some(Record::new(table.menu, id, number, table.rows[number].cells.clone()))
+    }
+
+    /// Whether the rows of the menu at `path` are the same in both trees, by a quick look.
+    pub(crate) fn same_rows(&self, other: &Self, path: &str) -> bool {
+        let (Some(one), Some(two)) = (self.at(path), other.at(path)) else { return false };
+        let (one, two) = (&self.tables[one], &other.tables[two]);
+        let same = |(one, two): (&Arc<Entry>, &Arc<Entry>)| Arc::ptr_eq(one, two);
+        Arc::ptr_eq(one, two)
+            || (one.rows.len() == two.rows.len() && one.rows.iter().zip(&two.rows).all(same))
+    }
+
+    fn at(&self, path: &str) -> Option<usize> {
+        self.tables.iter().position(|table| table.menu.path == path)
     }
 
     fn table(&self, path: &str) -> Option<&Table> {
-        self.tables.iter().map(|table| &**table).find(|table| table.menu.path == path)
+        self.at(path).map(|at| &*self.tables[at])
     }
 }
 

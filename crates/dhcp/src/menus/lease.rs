@@ -223,6 +223,7 @@ menu! {
             failure: "already have static lease with this IP address",
         },
     ],
+    views: &[("active", "active-address")],
     specials: &[
         Special {
             verb: "make-static",

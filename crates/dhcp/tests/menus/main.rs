@@ -1,0 +1,3 @@
+//! The menus of this server through every syntax.
+
+mod toml;

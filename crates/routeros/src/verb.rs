@@ -1,0 +1,126 @@
+//! The commands that menus have: which menu has which, what they take, whether they change anything.
+
+use crate::menu::{Form, Menu};
+
+/// A command word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verb {
+    /// The word.
+    pub word: &'static str,
+    /// One line for help.
+    pub doc: &'static str,
+    /// Whether it changes anything: users without the policy `write` may not.
+    pub writes: bool,
+    /// What arguments without a name are, in order; [`TARGETS`] stands for rows.
+    pub unnamed: &'static [&'static str],
+    /// Arguments that are no properties.
+    pub switches: &'static [&'static str],
+    /// Whether it takes properties.
+    pub properties: bool,
+}
+
+/// The name of the argument that names rows.
+pub const TARGETS: &str = "numbers";
+
+const fn verb(word: &'static str, doc: &'static str) -> Verb {
+    Verb { word, doc, writes: false, unnamed: &[], switches: &[], properties: false }
+}
+
+const fn on_rows(word: &'static str, doc: &'static str) -> Verb {
+    Verb { writes: true, unnamed: &[TARGETS], ..verb(word, doc) }
+}
+
+const PRINT: Verb = Verb {
+    unnamed: &["from"],
+    switches: &[
+        "append",
+        "as-value",
+        "brief",
+        "comments",
+        "count-only",
+        "detail",
+        "file",
+        "follow",
+        "follow-only",
+        "from",
+        "group-by",
+        "interval",
+        "json",
+        "on-event",
+        "order-by",
+        "proplist",
+        "show-ids",
+        "stats",
+        "terse",
+        "timestamp",
+        "value-list",
+        "where",
+        "without-paging",
+    ],
+    ..verb("print", "shows rows")
+};
+
+/// All commands that menus can have, beside their special ones.
+pub static VERBS: [Verb; 15] = [
+    Verb {
+        writes: true,
+        properties: true,
+        switches: &["copy-from", "place-before"],
+        ..verb("add", "makes a row")
+    },
+    Verb { unnamed: &[TARGETS, "comment"], ..on_rows("comment", "sets the comment of rows") },
+    on_rows("disable", "switches rows off"),
+    on_rows("enable", "switches rows on"),
+    Verb {
+        switches: &[
+            "compact",
+            "file",
+            "hide-sensitive",
+            "show-sensitive",
+            "terse",
+            "verbose",
+            "where",
+        ],
+        ..verb("export", "writes the configuration as a script")
+    },
+    Verb { switches: &["where"], ..verb("find", "gives the ids of rows") },
+    Verb {
+        unnamed: &[TARGETS, "value-name"],
+        switches: &["as-string"],
+        ..verb("get", "gives one row, or one property of it")
+    },
+    Verb { word: "getall", ..PRINT },
+    Verb { switches: &["proplist", "where"], ..verb("listen", "tells every change from now on") },
+    Verb { unnamed: &[TARGETS, "destination"], ..on_rows("move", "changes the order of rows") },
+    PRINT,
+    on_rows("remove", "removes rows"),
+    Verb { properties: true, ..on_rows("set", "changes rows") },
+    Verb { unnamed: &[TARGETS, "value-name"], ..on_rows("unset", "clears a property of rows") },
+    verb("help", "shows what there is"),
+];
+
+impl Menu {
+    /// The commands that this menu has, special ones first.
+    pub fn verbs(&'static self) -> impl Iterator<Item = Verb> {
+        let special = self.specials.iter().map(|special| on_rows(special.verb, special.doc));
+        special.chain(VERBS.into_iter().filter(|verb| self.has(verb.word)))
+    }
+
+    /// The command called `word`, if this menu has it.
+    #[must_use]
+    pub fn verb(&'static self, word: &str) -> Option<Verb> {
+        self.verbs().find(|verb| verb.word == word)
+    }
+
+    fn has(&self, word: &str) -> bool {
+        match word {
+            "add" | "remove" => matches!(self.form, Form::List | Form::Ordered),
+            "set" | "unset" | "export" => self.form != Form::View,
+            "enable" | "disable" => self.place("disabled").is_some(),
+            "comment" => self.place("comment").is_some(),
+            "move" => self.form == Form::Ordered,
+            "find" => self.form != Form::Singleton,
+            _ => true,
+        }
+    }
+}
