@@ -123,7 +123,7 @@ fn blanks(line: &[u8]) -> usize {
 }
 
 fn is_variable(octet: u8) -> bool {
-    octet.is_ascii_alphabetic() || matches!(octet, b'(' | b'{' | b'[' | b'"' | b'_')
+    octet.is_ascii_alphabetic() || matches!(octet, b'(' | b'{' | b'[' | b'_')
 }
 
 /// Octets that are no UTF-8 come from routers that used a one-octet code page: each is a letter.

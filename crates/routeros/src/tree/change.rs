@@ -173,10 +173,10 @@ impl Run<'_> {
         }
         Arc::make_mut(&mut self.tree.tables[at]).replace(position, cells);
         self.touch(at, id);
-        if let (Some(old), Some(new)) = (old, new.filter(|_| names.is_some())) {
-            if old != new {
-                self.renamed(at, &old, &new);
-            }
+        if let (Some(old), Some(new)) = (old, new)
+            && old != new
+        {
+            self.renamed(at, &old, &new);
         }
         Ok(())
     }

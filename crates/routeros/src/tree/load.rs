@@ -1,7 +1,7 @@
 //! A tree from the rows of a file: what is wrong is told, its neighbours are kept.
 //!
-//! A row that cannot be read stays in the tree as it is written and reads as a fault; a row that
-//! would be a twin of another, or is no row at all, is left out. A name that means nothing dangles
+//! A row that cannot be read stays in the tree as it is written and reads as a fault; a row that is
+//! a twin of an earlier one stays too, so that it can be mended. A name that means nothing dangles
 //! and is linked when a row of that name is made.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -186,10 +186,7 @@ impl Loading {
             Arc::make_mut(&mut self.tree.tables[at]).replace(0, cells);
             return Some(Id(0));
         }
-        if let Some(failure) = table.clash(&cells, None) {
-            self.problem(row, None, Wrong::Refused(Trap::Failure(failure.into())));
-            return None;
-        }
+        let clash = table.clash(&cells, None);
         let key = table.identity(&cells);
         let known = self.known[at].rows.get_mut(&key).filter(|ids| !ids.is_empty());
         let known = known.map(|ids| ids.remove(0));
@@ -200,6 +197,9 @@ impl Loading {
         };
         self.used[at].insert(id);
         table.insert(None, id, cells);
+        if let Some(failure) = clash {
+            self.problem(row, None, Wrong::Refused(Trap::Failure(failure.into())));
+        }
         Some(id)
     }
 

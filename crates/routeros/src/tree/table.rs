@@ -64,9 +64,8 @@ impl Table {
     pub(crate) fn clash(&self, cells: &Cells, except: Option<Id>) -> Option<&'static str> {
         for (rule, unique) in self.menu.unique.iter().enumerate() {
             let Some(key) = key(self.menu, unique, cells) else { continue };
-            let others = self.index[rule].get(&key).into_iter().flatten();
-            let meets = |id: &&Id| Some(**id) != except && self.meets(unique, cells, **id);
-            if others.filter(meets).next().is_some() {
+            let mut others = self.index[rule].get(&key).into_iter().flatten();
+            if others.any(|id| Some(*id) != except && self.meets(unique, cells, *id)) {
                 return Some(unique.failure);
             }
         }

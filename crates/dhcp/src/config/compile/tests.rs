@@ -2,20 +2,28 @@
 
 use super::*;
 use crate::config::Relay;
-use crate::menus::tree;
+use crate::menus::menus;
+use leasehold_routeros::Ids;
+use leasehold_routeros::tree::{Given, GivenRow};
 
 const POOL: &str = "/ip/pool";
 const SERVER: &str = "/ip/dhcp-server";
 const NETWORK: &str = "/ip/dhcp-server/network";
 const LEASE: &str = "/ip/dhcp-server/lease";
 
-fn compiled(rows: &[(&str, &str)]) -> Compiled {
-    let mut tree = tree();
-    for (path, texts) in rows {
-        let texts: Vec<(&str, &str)> =
-            texts.split(' ').map(|text| text.split_once('=').unwrap()).collect();
-        tree.add(path, &texts).unwrap();
-    }
+fn compiled(rows: &[(&'static str, &str)]) -> Compiled {
+    let property = |text: &str| {
+        let (name, text) = text.split_once('=').unwrap();
+        Given { name: name.into(), text: text.into() }
+    };
+    let rows: Vec<GivenRow> = rows
+        .iter()
+        .map(|(path, texts)| GivenRow {
+            path,
+            properties: texts.split(' ').map(property).collect(),
+        })
+        .collect();
+    let (tree, _, _) = Tree::load(menus(), &rows, &Ids::default());
     Config::compile(&tree, Host { resolvers: &[Ipv4Addr::new(192, 0, 2, 53)] })
 }
 

@@ -52,19 +52,22 @@ struct Reading<'a> {
     problems: Vec<Problem>,
 }
 
-/// Where a row and its properties stand.
+/// Octets of the file.
+type Span = Option<Range<usize>>;
+
+/// Where a row and its properties (name, value) stand.
 struct RowSpan {
-    row: Option<Range<usize>>,
-    properties: Vec<(Option<Range<usize>>, Option<Range<usize>>)>,
+    row: Span,
+    properties: Vec<(Span, Span)>,
 }
 
 impl Reading<'_> {
-    fn problem(&mut self, span: Option<Range<usize>>, rule: String, mend: Option<String>) {
+    fn problem(&mut self, span: Span, rule: String, mend: Option<String>) {
         let place = Place::of(self.text, span.map_or(0, |span| span.start));
         self.problems.push(Problem { place, rule, mend });
     }
 
-    fn menu(&mut self, menu: &'static Menu, item: &Item, span: Option<Range<usize>>) {
+    fn menu(&mut self, menu: &'static Menu, item: &Item, span: Span) {
         let word = key(menu);
         match (item, menu.form) {
             (Item::Table(table), Form::Singleton) => self.row(menu, table),
@@ -82,7 +85,7 @@ impl Reading<'_> {
         }
     }
 
-    fn unknown(&mut self, menus: &[&'static Menu], word: &str, span: Option<Range<usize>>) {
+    fn unknown(&mut self, menus: &[&'static Menu], word: &str, span: Span) {
         let keys: Vec<String> =
             menus.iter().filter(|menu| is_written(menu)).map(|menu| key(menu)).collect();
         let mend = match nearest(word, keys.iter().map(String::as_str)) {

@@ -105,10 +105,9 @@ fn drop_rows(
             let table = tables.remove(at);
             let prefix = table.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or("");
             // What a blank line keeps apart from the table is about more than the table.
-            if let Some((general, _)) = prefix.rsplit_once("\n\n") {
-                if general.contains('#') {
-                    left_over.push((table.position(), format!("{general}\n\n")));
-                }
+            let general = prefix.rsplit_once("\n\n").filter(|(general, _)| general.contains('#'));
+            if let Some((general, _)) = general {
+                left_over.push((table.position(), format!("{general}\n\n")));
             }
         }
     }
