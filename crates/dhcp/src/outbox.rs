@@ -150,6 +150,12 @@ impl Turn {
         self.undo.is_empty() && self.promised.is_empty()
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
+    //# The server selected in the DHCPREQUEST message commits the binding for the client to
+    //# persistent storage and responds with a DHCPACK message
+    //= https://www.rfc-editor.org/rfc/rfc4039#section-3.1
+    //# Servers sending the DHCPACK message commit the binding for the client to persistent storage
+    //# before sending the DHCPACK.
     /// Trades the proof for the promises.
     ///
     /// # Panics

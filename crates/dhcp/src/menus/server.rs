@@ -145,8 +145,23 @@ menu! {
         /// What tells one dynamic client from another.
         dynamic_lease_identifiers: Vec<Identifier> = preset("client-mac,client-id").always()
             .not_obeyed(),
+        //= https://www.rfc-editor.org/rfc/rfc1534#section-2
+        //# the decision to allow a DHCP server to return automatic addresses must be under the
+        //# control of the system administrator.
+        //= https://www.rfc-editor.org/rfc/rfc1534#section-2
+        //# this feature must be configurable, and the feature must default off.
+        //= https://www.rfc-editor.org/rfc/rfc1534#section-2
+        //# Enabling of the feature must be the result of an active decision by the system
+        //# administrator.
+        //= https://www.rfc-editor.org/rfc/rfc1534#section-2
+        //# MUST provide a configuration switch if returning automatic addresses to BOOTP clients,
+        //= https://www.rfc-editor.org/rfc/rfc1534#section-2
+        //# MUST default this optional configuration to OFF,
         /// Which BOOTP clients are served.
         bootp_support: BootpSupport = preset("static"),
+        //= https://www.rfc-editor.org/rfc/rfc1534#section-2
+        //# Thus the DHCP server must assign an infinite lease duration to for automatic addresses
+        //# assigned to BOOTP clients.
         /// How long a BOOTP client keeps its address.
         bootp_lease_time: BootpLeaseTime = preset("forever"),
         /// Clients that have tried for less than this are ignored.
@@ -168,6 +183,9 @@ menu! {
         use_radius: UseRadius = preset("no").always().not_obeyed(),
         /// How many leases one MAC address may have; relayed clients are not counted.
         client_mac_limit: MacLimit = preset("unlimited"),
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
+        //# Servers SHOULD be implemented so that network administrators MAY choose to disable
+        //# probes of newly allocated addresses.
         /// Probes an address before it is offered.
         conflict_detection: bool = preset("yes"),
         /// Sends RADIUS Framed-Route as option 121.
