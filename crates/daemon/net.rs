@@ -10,7 +10,7 @@ mod filter;
 pub mod frame;
 mod packet;
 mod probe;
-mod routed;
+pub mod routed;
 pub mod sockets;
 mod sys;
 pub mod watch;
