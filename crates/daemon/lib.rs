@@ -1,7 +1,10 @@
 //! The daemon: sockets, store and faces around the sans-IO engine.
 
 pub mod clock;
+pub mod configuration;
 pub mod journal;
+pub mod log;
 pub mod net;
+pub mod serve;
 pub mod store;
 pub mod worker;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use leasehold_dhcp::config::{Config, Relay};
 use leasehold_dhcp::input::{Start, StoreState};
 use leasehold_dhcp::order::{Answer, Order, OrderId};
-use leasehold_dhcp::{Engine, Event, IfIndex, Input, Interfaces, Now, Outbox, Turn, Wall};
+use leasehold_dhcp::{Engine, IfIndex, Input, Interfaces, Now, Outbox, Turn, Wall};
 use leasehold_pool::{Plan, PlanError, Pools};
 use tokio::sync::{mpsc, oneshot};
 
@@ -258,6 +258,8 @@ impl Plane {
             }
             self.finish();
         }
+        let sockets::Traffic { received, broken, twice, sent, refused } = self.sockets.traffic;
+        tracing::info!(received, broken, twice, sent, refused, "the worker ends");
     }
 
     /// How long nothing is due.

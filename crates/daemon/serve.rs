@@ -1,0 +1,222 @@
+//! `leasehold serve`: starts the worker, follows signals and interfaces, answers the supervisor.
+
+use core::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leasehold_dhcp::Interfaces;
+use leasehold_dhcp::config::Compiled;
+use leasehold_pool::PlanError;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::configuration::{self, ConfigurationError};
+use crate::net::Watch;
+use crate::net::watch::WatchError;
+use crate::store;
+use crate::worker::{self, Health, Request, Worker};
+
+/// What `leasehold serve` is told on its command line.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// The state directory.
+    pub state: PathBuf,
+}
+
+/// Why serving did not begin, or ended.
+#[derive(Debug)]
+pub enum ServeError {
+    /// The configuration file.
+    Configuration(ConfigurationError),
+    /// The kernel's interfaces.
+    Watch(WatchError),
+    /// The worker did not start.
+    Start(worker::StartError),
+    /// The runtime or its signals.
+    Runtime(std::io::Error),
+    /// The worker ended by itself.
+    Ended,
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(error) => error.fmt(f),
+            Self::Watch(error) => error.fmt(f),
+            Self::Start(error) => error.fmt(f),
+            Self::Runtime(error) => write!(f, "cannot start: {error}"),
+            Self::Ended => f.write_str("the worker has ended by itself, which is a bug"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+/// Serves until SIGTERM or SIGINT.
+pub fn serve(options: &Options) -> Result<(), ServeError> {
+    let compiled = configuration::load(&options.config).map_err(ServeError::Configuration)?;
+    tell_flaws(&compiled);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(ServeError::Runtime)?;
+    let (result, worker) = runtime.block_on(async {
+        match Control::start(options, compiled).await {
+            Ok(mut control) => (control.run().await, Some(control.worker)),
+            Err(error) => (Err(error), None),
+        }
+    });
+    notify(&[NotifyState::Stopping]);
+    if let Some(worker) = worker {
+        worker.stop();
+    }
+    result
+}
+
+struct Control {
+    options: Options,
+    worker: Worker,
+    watch: Option<Watch>,
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+/// How often the status line is renewed when no watchdog wants to hear more often.
+const STATUS: Duration = Duration::from_secs(10);
+/// How long a worker may take to answer before it counts as stuck.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between attempts to watch the interfaces again.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl Control {
+    async fn start(options: &Options, compiled: Compiled) -> Result<Self, ServeError> {
+        let signal = |kind| signal(kind).map_err(ServeError::Runtime);
+        let (terminate, interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let hangup = signal(SignalKind::hangup())?;
+        let (watch, interfaces) = Watch::start().await.map_err(ServeError::Watch)?;
+        let settings = worker::Settings {
+            state: options.state.clone(),
+            store: store::Settings::default(),
+            port: 67,
+            config: Arc::new(compiled.config),
+            interfaces: Arc::new(interfaces),
+            seed: seed(),
+        };
+        let worker = Worker::start(settings).await.map_err(ServeError::Start)?;
+        let options = options.clone();
+        Ok(Self { options, worker, watch: Some(watch), terminate, interrupt, hangup })
+    }
+
+    async fn run(&mut self) -> Result<(), ServeError> {
+        notify(&[NotifyState::Ready, NotifyState::Status("serving")]);
+        let watchdog = sd_notify::watchdog_enabled();
+        let mut pulse = tokio::time::interval(watchdog.map_or(STATUS, |limit| limit / 3));
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return Ok(()),
+                _ = self.interrupt.recv() => return Ok(()),
+                _ = self.hangup.recv() => self.reload().await,
+                interfaces = changed(&mut self.watch) => {
+                    let _ = self.worker.requests.send(Request::Interfaces(Arc::new(interfaces)));
+                }
+                _ = pulse.tick() => self.pulse().await?,
+            }
+        }
+    }
+
+    /// Tells the supervisor that the worker's loop turns. What the disk does is not its business.
+    async fn pulse(&mut self) -> Result<(), ServeError> {
+        if self.worker.has_ended() {
+            return Err(ServeError::Ended);
+        }
+        let (answer, health) = oneshot::channel();
+        let _ = self.worker.requests.send(Request::Health(answer));
+        match tokio::time::timeout(PATIENCE, health).await {
+            Ok(Ok(health)) => {
+                let status = status(&health);
+                notify(&[NotifyState::Watchdog, NotifyState::Status(&status)]);
+            }
+            Ok(Err(_)) => return Err(ServeError::Ended),
+            Err(_) => tracing::error!("the worker has not answered for {} s", PATIENCE.as_secs()),
+        }
+        Ok(())
+    }
+
+    async fn reload(&mut self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => notify(&[NotifyState::Reloading, now]),
+            Err(_) => notify(&[NotifyState::Reloading]),
+        }
+        match configuration::load(&self.options.config) {
+            Ok(compiled) => {
+                tell_flaws(&compiled);
+                match self.apply(compiled).await {
+                    Ok(()) => tracing::info!("configuration reloaded"),
+                    Err(error) => tracing::error!("configuration refused: {error}"),
+                }
+            }
+            Err(error) => tracing::error!("configuration refused, nothing is changed: {error}"),
+        }
+        notify(&[NotifyState::Ready]);
+    }
+
+    async fn apply(&mut self, compiled: Compiled) -> Result<(), PlanError> {
+        let (done, applied) = oneshot::channel();
+        let _ = self.worker.requests.send(Request::Config(Arc::new(compiled.config), done));
+        // A worker that is gone is noticed by the next pulse.
+        applied.await.unwrap_or(Ok(()))
+    }
+}
+
+/// The interfaces when they have changed; a watch that has ended is started again.
+async fn changed(watch: &mut Option<Watch>) -> Interfaces {
+    loop {
+        if let Some(running) = watch {
+            match running.changed().await {
+                Ok(interfaces) => return interfaces,
+                Err(error) => tracing::error!("{error}; trying again"),
+            }
+            *watch = None;
+        }
+        match Watch::start().await {
+            Ok((started, interfaces)) => {
+                *watch = Some(started);
+                return interfaces;
+            }
+            Err(error) => tracing::error!("{error}; trying again"),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn status(health: &Health) -> String {
+    let Health { traffic, store_works, .. } = health;
+    let store = if *store_works { "store works" } else { "STORE FAILS: no new leases" };
+    format!("{} datagrams in, {} out, {store}", traffic.received, traffic.sent)
+}
+
+fn tell_flaws(compiled: &Compiled) {
+    for flaw in &compiled.flaws {
+        tracing::warn!(target: "dhcp", "{flaw}");
+    }
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!("cannot tell the supervisor: {error}");
+    }
+}
+
+/// A secret of this process. Without the kernel's randomness there is the clock's.
+fn seed() -> u64 {
+    let mut octets = [0; 8];
+    let flags = rustix::rand::GetRandomFlags::empty();
+    match rustix::rand::getrandom(&mut octets, flags) {
+        Ok(8) => u64::from_ne_bytes(octets),
+        _ => crate::clock::now().boottime.0 ^ u64::from(std::process::id()) << 32,
+    }
+}
