@@ -5,10 +5,22 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use leasehold_dhcp::config::Config;
-use leasehold_dhcp::config::{Compiled, Host};
+use leasehold_dhcp::config::{Compiled, Config, Host};
 use leasehold_dhcp::menus;
-use leasehold_routeros::{Trap, Tree};
+use leasehold_routeros::syntax::toml::{self, Document, Problem};
+use leasehold_routeros::{Ids, Tree};
+
+/// A configuration file that was read.
+pub struct Loaded {
+    /// Its text, to notice later whether somebody has edited it.
+    pub text: String,
+    /// Its rows.
+    pub tree: Tree,
+    /// Itself, for writing back.
+    pub document: Document,
+    /// Rows and keys that cannot be obeyed, each with its place.
+    pub problems: Vec<Problem>,
+}
 
 /// Why a configuration file cannot be served.
 #[derive(Debug)]
@@ -16,77 +28,40 @@ pub enum ConfigurationError {
     /// It cannot be read.
     Io(PathBuf, io::Error),
     /// It is not TOML.
-    Syntax(PathBuf, String),
-    /// A table that is no menu.
-    Menu(PathBuf, String),
-    /// A row breaks a rule: its menu, its number from one, the rule.
-    Row(PathBuf, String, usize, Trap),
+    Syntax(PathBuf, Problem),
 }
 
 impl fmt::Display for ConfigurationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(path, error) => write!(f, "cannot read {}: {error}", path.display()),
-            Self::Syntax(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Menu(path, key) => write!(
-                f,
-                "{}: [[{key}]] is no menu; menus are [[pool]], [[dhcp-server]], \
-                 [[dhcp-server-network]], [[dhcp-server-lease]] and others of /ip/dhcp-server",
-                path.display()
-            ),
-            Self::Row(path, key, number, trap) => {
-                write!(f, "{}: [[{key}]] number {number}: {trap}", path.display())
-            }
+            Self::Syntax(path, problem) => write!(f, "{}: {problem}", path.display()),
         }
     }
 }
 
 impl std::error::Error for ConfigurationError {}
 
-/// Reads and compiles a file.
-pub fn load(path: &Path) -> Result<Compiled, ConfigurationError> {
+/// Reads a file; its rows get the ids that they had before.
+pub fn load(path: &Path, ids: &Ids) -> Result<Loaded, ConfigurationError> {
     let text = fs::read_to_string(path);
     let text = text.map_err(|error| ConfigurationError::Io(path.to_owned(), error))?;
-    let tree = rows(path, &text)?;
-    Ok(Config::compile(&tree, Host { resolvers: &[] }))
+    let opened = toml::open(menus::menus(), &text, ids);
+    let opened = opened.map_err(|problem| ConfigurationError::Syntax(path.to_owned(), problem))?;
+    let toml::Opened { tree, document, problems } = opened;
+    Ok(Loaded { text, tree, document, problems })
 }
 
-fn rows(path: &Path, text: &str) -> Result<Tree, ConfigurationError> {
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        ConfigurationError::Syntax(path.to_owned(), error.to_string())
-    })?;
-    let mut tree = menus::tree();
-    for (key, value) in &table {
-        let menu = menus::menus().into_iter().find(|menu| key_of(menu.path) == *key);
-        let menu = menu.ok_or_else(|| ConfigurationError::Menu(path.to_owned(), key.clone()))?;
-        let rows = value.as_array().map_or(&[][..], Vec::as_slice);
-        for (number, row) in (1..).zip(rows) {
-            let cells: Vec<(String, String)> = row
-                .as_table()
-                .into_iter()
-                .flatten()
-                .map(|(name, value)| (name.clone(), cell(value)))
-                .collect();
-            let texts: Vec<_> =
-                cells.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-            tree.add(menu.path, &texts).map_err(|trap| {
-                ConfigurationError::Row(path.to_owned(), key.clone(), number, trap)
-            })?;
-        }
-    }
-    Ok(tree)
+/// What the engine is to obey.
+#[must_use]
+pub fn compile(tree: &Tree) -> Compiled {
+    Config::compile(tree, Host { resolvers: &resolvers() })
 }
 
-fn key_of(path: &str) -> String {
-    path.trim_start_matches("/ip/").replace('/', "-")
-}
-
-fn cell(value: &toml::Value) -> String {
-    match value {
-        toml::Value::String(text) => text.clone(),
-        toml::Value::Boolean(true) => "yes".into(),
-        toml::Value::Boolean(false) => "no".into(),
-        toml::Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
-    }
+/// The machine's resolvers, for networks that name no DNS server.
+fn resolvers() -> Vec<core::net::Ipv4Addr> {
+    let text = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let servers = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
+    let addresses = servers.filter_map(|rest| rest.trim().parse().ok());
+    addresses.filter(|address: &core::net::Ipv4Addr| !address.is_loopback()).collect()
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use leasehold_dhcp::Interfaces;
 use leasehold_dhcp::config::Compiled;
 use leasehold_pool::PlanError;
+use leasehold_routeros::Ids;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -58,8 +59,7 @@ impl std::error::Error for ServeError {}
 
 /// Serves until SIGTERM or SIGINT.
 pub fn serve(options: &Options) -> Result<(), ServeError> {
-    let compiled = configuration::load(&options.config).map_err(ServeError::Configuration)?;
-    tell_flaws(&compiled);
+    let compiled = read(options).map_err(ServeError::Configuration)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(ServeError::Runtime)?;
     let (result, worker) = runtime.block_on(async {
@@ -151,14 +151,11 @@ impl Control {
             Ok(now) => notify(&[NotifyState::Reloading, now]),
             Err(_) => notify(&[NotifyState::Reloading]),
         }
-        match configuration::load(&self.options.config) {
-            Ok(compiled) => {
-                tell_flaws(&compiled);
-                match self.apply(compiled).await {
-                    Ok(()) => tracing::info!("configuration reloaded"),
-                    Err(error) => tracing::error!("configuration refused: {error}"),
-                }
-            }
+        match read(&self.options) {
+            Ok(compiled) => match self.apply(compiled).await {
+                Ok(()) => tracing::info!("configuration reloaded"),
+                Err(error) => tracing::error!("configuration refused: {error}"),
+            },
             Err(error) => tracing::error!("configuration refused, nothing is changed: {error}"),
         }
         notify(&[NotifyState::Ready]);
@@ -199,10 +196,16 @@ fn status(health: &Health) -> String {
     format!("{} datagrams in, {} out, {store}", traffic.received, traffic.sent)
 }
 
-fn tell_flaws(compiled: &Compiled) {
+fn read(options: &Options) -> Result<Compiled, ConfigurationError> {
+    let loaded = configuration::load(&options.config, &Ids::default())?;
+    for problem in &loaded.problems {
+        tracing::warn!("{}: {problem}", options.config.display());
+    }
+    let compiled = configuration::compile(&loaded.tree);
     for flaw in &compiled.flaws {
         tracing::warn!(target: "dhcp", "{flaw}");
     }
+    Ok(compiled)
 }
 
 fn notify(states: &[NotifyState<'_>]) {
