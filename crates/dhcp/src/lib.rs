@@ -11,6 +11,7 @@ pub mod engine;
 pub mod event;
 pub mod input;
 pub mod link;
+pub mod live;
 pub mod menus;
 pub mod order;
 pub mod outbox;

@@ -1,6 +1,5 @@
 //! Orders from the faces, and their answers: leases listed in pages, removed, checked.
 
-use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -26,6 +25,9 @@ pub enum Order {
     /// One lease; answered by [`Answer::Lease`]. What `make-static` copies is all in its view; the
     /// lease itself becomes static when a configuration with the new row arrives.
     Lease(Location),
+    /// The leases that obey the static rows with these keys; answered by [`Answer::Leases`], in
+    /// any order, without those that nobody has.
+    OfFixed(Vec<u32>),
     /// Ends a lease and frees its address; answered by [`Answer::Done`] when that is durable.
     Remove(Location),
     /// Probes a `conflict` or `declined` address again and frees it if nobody answers within half
@@ -151,8 +153,8 @@ impl Status {
 pub struct UsedView {
     /// The pool that the address came from.
     pub pool: Arc<str>,
-    /// The address.
-    pub address: Ipv4Addr,
+    /// The address, and the space that it is in.
+    pub location: Location,
     /// The client that has it; the owner is `DHCP`.
     pub info: Hardware,
 }
