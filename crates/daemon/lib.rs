@@ -1,5 +1,6 @@
 //! The daemon: sockets, store and faces around the sans-IO engine.
 
+pub mod bench;
 pub mod clock;
 pub mod configuration;
 pub mod journal;

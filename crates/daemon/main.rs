@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use leasehold::bench::{self, Bench};
 use leasehold::log;
 use leasehold::serve::{self, ServeError};
 
@@ -34,6 +35,7 @@ enum Command {
         )]
         state: PathBuf,
     },
+    Bench(Bench),
 }
 
 /// `sysexits.h`: something was found in an unconfigured or misconfigured state.
@@ -55,5 +57,6 @@ fn main() -> ExitCode {
             drop(log);
             code
         }
+        Command::Bench(bench) => bench::run(&bench),
     }
 }
