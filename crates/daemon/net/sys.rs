@@ -1,5 +1,5 @@
 //! The system calls that no crate wraps for us: batches of datagrams with what the kernel knows
-//! of them, and a few socket options. All of the daemon's unsafe code is in this file.
+//! of them, and a few socket options. All of the server's unsafe code is in this file.
 
 use core::mem::{self, MaybeUninit};
 use core::net::{Ipv4Addr, SocketAddrV4};
