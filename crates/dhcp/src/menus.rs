@@ -44,8 +44,8 @@ pub type Span = Seconds<0, { u32::MAX }>;
 #[must_use]
 pub fn menus() -> [&'static Menu; 10] {
     [
-        OptionSet::menu(),
         DhcpOption::menu(),
+        OptionSet::menu(),
         Pool::menu(),
         PoolUsed::menu(),
         Server::menu(),

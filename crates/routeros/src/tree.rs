@@ -22,6 +22,7 @@ use table::{Entry, Table};
 
 pub use ids::Ids;
 pub use load::{Given, GivenRow, Problem, Wrong};
+pub(crate) use run::Manner;
 
 /// The rows of some menus.
 #[derive(Clone)]

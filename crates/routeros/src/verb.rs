@@ -99,6 +99,29 @@ pub static VERBS: [Verb; 15] = [
     verb("help", "shows what there is"),
 ];
 
+/// Commands of no menu.
+pub static ROOT: [Verb; 3] = [
+    Verb {
+        switches: &[
+            "compact",
+            "file",
+            "hide-sensitive",
+            "path",
+            "show-sensitive",
+            "terse",
+            "verbose",
+        ],
+        ..verb("export", "writes the configuration as a script")
+    },
+    Verb {
+        writes: true,
+        unnamed: &["file-name"],
+        switches: &["dry-run", "from-line", "lenient", "verbose"],
+        ..verb("import", "carries out a script")
+    },
+    verb("quit", "ends the session"),
+];
+
 impl Menu {
     /// The commands that this menu has, special ones first.
     pub fn verbs(&'static self) -> impl Iterator<Item = Verb> {

@@ -1,3 +1,4 @@
 //! The menus of this server through every syntax.
 
+mod script;
 mod toml;

@@ -15,11 +15,32 @@ impl Place {
     /// The place of an octet of a text.
     #[must_use]
     pub fn of(text: &str, offset: usize) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let start = before.rfind('\n').map_or(0, |at| at + 1);
-        let column = before.get(start..).map_or(0, |part| part.chars().count()) + 1;
-        Self { line, column }
+        Lines::new(text).place(offset)
+    }
+}
+
+/// Where the lines of a text begin: for many places of one text.
+#[derive(Clone, Debug)]
+pub struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    /// Looks the text through once.
+    #[must_use]
+    pub fn new(text: &'a str) -> Self {
+        let after = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self { text, starts: core::iter::once(0).chain(after).collect() }
+    }
+
+    /// The place of an octet.
+    #[must_use]
+    pub fn place(&self, offset: usize) -> Place {
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = self.starts[line - 1];
+        let before = self.text.get(start..offset.min(self.text.len())).unwrap_or("");
+        Place { line, column: before.chars().count() + 1 }
     }
 }
 

@@ -116,10 +116,10 @@ fn escape(after: &[u8]) -> Option<(Option<u8>, usize)> {
     Some((Some(plain), 1))
 }
 
-/// The blanks that begin a joined line are not part of the string: at most four of them, since
-/// RouterOS indents by four.
+/// The blanks that begin a joined line are not part of the string; RouterOS writes `\_` for one
+/// that is.
 fn blanks(line: &[u8]) -> usize {
-    line.iter().take(4).take_while(|&&octet| octet == b' ').count()
+    line.iter().take_while(|&&octet| octet == b' ').count()
 }
 
 fn is_variable(octet: u8) -> bool {
@@ -165,7 +165,7 @@ mod tests {
         let (text, _) = read(r#""\"\\\n\r\t\$\_\a\b\f\v\41\?""#).unwrap();
         assert_eq!(text, "\"\\\n\r\t$ \u{7}\u{8}\u{c}\u{b}A?");
         assert_eq!(read("\"one\\\n    two\""), Ok(("onetwo".into(), 14)));
-        assert_eq!(read("\"one\\\n      two\""), Ok(("one  two".into(), 16)));
+        assert_eq!(read("\"one\\\n    \\_two\""), Ok(("one two".into(), 16)));
         assert_eq!(read(r#""\C3\F1""#), Ok(("Ãñ".into(), 8)), "no UTF-8: a code page");
         assert_eq!(read(r#""cost 5$""#), Ok(("cost 5$".into(), 9)));
     }

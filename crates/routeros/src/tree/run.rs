@@ -86,8 +86,14 @@ impl Tree {
 
 impl Run<'_> {
     fn dispatch(&mut self, command: &Command) -> Result<Reply, Trap> {
-        if command.path.is_empty() && command.verb == "export" {
-            return Ok(Reply::Text(script::export(self.tree, "", command)));
+        // A part of a path is no menu, but what is below it can be exported.
+        let inner = format!("{}/", command.path);
+        if command.verb == "export" && self.tree.menus().any(|menu| menu.path.starts_with(&inner)) {
+            return Ok(Reply::Text(script::export(
+                self.tree,
+                &command.path,
+                script::Form::of(command),
+            )));
         }
         let at = self.tree.at(&command.path);
         let at = at.ok_or_else(|| Trap::NoSuchPrefix(self.tree.unknown_word(&command.path)))?;
@@ -110,7 +116,9 @@ impl Run<'_> {
             "get" => self.get(at, command),
             "find" => self.find(at, command),
             "listen" => self.listen(at, command),
-            "export" => Ok(Reply::Text(script::export(self.tree, menu.path, command))),
+            "export" => {
+                Ok(Reply::Text(script::export(self.tree, menu.path, script::Form::of(command))))
+            }
             "help" => Ok(Reply::Text(crate::help::menu(menu))),
             _ => self.special(at, command),
         }

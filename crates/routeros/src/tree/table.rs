@@ -42,9 +42,10 @@ impl Table {
         self.position(id).map(|at| &*self.rows[at])
     }
 
-    /// Where the row with this id stands.
+    /// Where the row with this id stands. The search begins at the end: most rows that are looked
+    /// for were just added.
     pub(crate) fn position(&self, id: Id) -> Option<usize> {
-        self.rows.iter().position(|row| row.id == id)
+        self.rows.iter().rposition(|row| row.id == id)
     }
 
     /// The row with this name, if rows of this menu have names.

@@ -7,7 +7,7 @@ use toml_edit::{Document as Parsed, Item, Key, Table, Value};
 use super::{Document, Opened, is_written, key};
 use crate::fault::Fault;
 use crate::menu::{Form, Menu};
-use crate::syntax::place::{Place, Problem, nearest};
+use crate::syntax::place::{Lines, Place, Problem, nearest};
 use crate::syntax::quote;
 use crate::trap::Trap;
 use crate::tree::{Given, GivenRow, Ids, Tree, Wrong};
@@ -17,7 +17,9 @@ pub(super) fn open(menus: Vec<&'static Menu>, text: &str, ids: &Ids) -> Result<O
         let place = Place::of(text, error.span().map_or(0, |span| span.start));
         Problem { place, rule: error.message().to_owned(), mend: None }
     })?;
-    let mut reading = Reading { text, rows: Vec::new(), spans: Vec::new(), problems: Vec::new() };
+    let lines = Lines::new(text);
+    let mut reading =
+        Reading { lines: lines.clone(), rows: Vec::new(), spans: Vec::new(), problems: Vec::new() };
     for (word, item) in parsed.iter() {
         let span = parsed.key(word).and_then(Key::span);
         match menus.iter().find(|menu| is_written(menu) && key(menu) == word) {
@@ -28,7 +30,7 @@ pub(super) fn open(menus: Vec<&'static Menu>, text: &str, ids: &Ids) -> Result<O
     let Reading { rows, spans, mut problems, .. } = reading;
     let (tree, placed, wrongs) = Tree::load(menus.iter().copied(), &rows, ids);
     for wrong in &wrongs {
-        problems.push(located(text, &tree, wrong, &rows[wrong.row], &spans[wrong.row]));
+        problems.push(located(&lines, &tree, wrong, &rows[wrong.row], &spans[wrong.row]));
     }
     problems.sort_by_key(|problem| problem.place);
     let mut linked: Vec<(&'static Menu, Vec<_>)> = Vec::new();
@@ -46,7 +48,7 @@ pub(super) fn open(menus: Vec<&'static Menu>, text: &str, ids: &Ids) -> Result<O
 }
 
 struct Reading<'a> {
-    text: &'a str,
+    lines: Lines<'a>,
     rows: Vec<GivenRow>,
     spans: Vec<RowSpan>,
     problems: Vec<Problem>,
@@ -63,7 +65,7 @@ struct RowSpan {
 
 impl Reading<'_> {
     fn problem(&mut self, span: Span, rule: String, mend: Option<String>) {
-        let place = Place::of(self.text, span.map_or(0, |span| span.start));
+        let place = self.lines.place(span.map_or(0, |span| span.start));
         self.problems.push(Problem { place, rule, mend });
     }
 
@@ -127,7 +129,7 @@ fn text(value: &Value) -> Option<String> {
 }
 
 fn located(
-    text: &str,
+    lines: &Lines<'_>,
     tree: &Tree,
     problem: &crate::tree::Problem,
     row: &GivenRow,
@@ -141,7 +143,7 @@ fn located(
         None => span.row.clone(),
     };
     Problem {
-        place: Place::of(text, span.map_or(0, |span| span.start)),
+        place: lines.place(span.map_or(0, |span| span.start)),
         rule: problem.wrong.to_string(),
         mend: tree.menu(row.path).and_then(|menu| mend(menu, tree, &problem.wrong)),
     }

@@ -1,0 +1,142 @@
+//! The console's language: menus, commands, arguments, `[find …]` and `where`.
+//!
+//! What is absent: variables, loops and the rest of the script language. Words may be shortened as
+//! long as one meaning is left; both spellings of paths are read.
+
+mod arguments;
+mod cursor;
+mod expression;
+mod grammar;
+
+use core::fmt;
+
+use super::place::Place;
+use crate::command::Command;
+
+pub(super) use arguments::Placed;
+pub(super) use cursor::Cursor;
+pub(super) use grammar::{Found, Position};
+
+pub use expression::query;
+pub use grammar::Grammar;
+
+/// A line that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Statement {
+    /// A menu alone: commands that follow are about it.
+    Menu(String),
+    /// A command.
+    Run(Command),
+    /// `:put [command]`: what the command says is printed.
+    Put(Command),
+}
+
+/// Why a text is no command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misread {
+    /// Where, in octets from the beginning.
+    pub offset: usize,
+    /// The broken rule.
+    pub rule: Rule,
+}
+
+/// The rules of the language that a text can break.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The word is neither a menu nor a command.
+    BadCommand(String),
+    /// The command has no such argument.
+    UnknownParameter(String),
+    /// Something that cannot follow here.
+    ExpectedEnd,
+    /// A string, bracket or expression that cannot be read.
+    Syntax,
+    /// The script language beyond commands: variables, blocks, `:if`.
+    Script(String),
+}
+
+impl Misread {
+    pub(crate) fn new(offset: usize, rule: Rule) -> Self {
+        Self { offset, rule }
+    }
+
+    /// RouterOS's sentence, with the place in `text`.
+    #[must_use]
+    pub fn message(&self, text: &str) -> String {
+        let Place { line, column } = Place::of(text, self.offset);
+        let rule = match &self.rule {
+            // The console does not know the name, so it expected none.
+            Rule::UnknownParameter(_) => &Rule::ExpectedEnd,
+            rule => rule,
+        };
+        format!("{rule} (line {line} column {column})")
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadCommand(word) => write!(f, "bad command name {word}"),
+            Self::UnknownParameter(name) => write!(f, "unknown parameter {name}"),
+            Self::ExpectedEnd => f.write_str("expected end of command"),
+            Self::Syntax => f.write_str("syntax error"),
+            Self::Script(word) => {
+                write!(f, "{word} is script language, only commands can be read here")
+            }
+        }
+    }
+}
+
+/// Reads all commands of a text. `context` is the menu that relative paths begin at.
+///
+/// # Errors
+///
+/// The first thing that cannot be read.
+pub fn parse(grammar: &Grammar, context: &str, text: &str) -> Result<Vec<Statement>, Misread> {
+    let mut cursor = Cursor::new(text);
+    let mut position = Position::at(context);
+    let mut statements = Vec::new();
+    while cursor.next_statement() {
+        let put = cursor.eat(":put");
+        if put {
+            cursor.skip_blanks();
+            if !cursor.eat("[") {
+                return Err(Misread::new(cursor.at(), Rule::Syntax));
+            }
+            cursor.skip_blanks();
+        }
+        let begin = cursor.at();
+        if let Some(word) = cursor.script_word() {
+            return Err(Misread::new(begin, Rule::Script(word)));
+        }
+        let statement = match grammar.path(&mut cursor, &position)? {
+            Found::Menu(menu) => Statement::Menu(menu.path().into()),
+            Found::Unknown { word, offset, .. } => {
+                return Err(Misread::new(offset, Rule::BadCommand(word)));
+            }
+            Found::Verb(menu, verb) => {
+                Statement::Run(grammar.command(&mut cursor, &menu, verb)?.command)
+            }
+        };
+        let statement = match statement {
+            Statement::Menu(path) if !put => {
+                position = Position::at(&path);
+                Statement::Menu(path)
+            }
+            Statement::Run(command) if put => {
+                cursor.skip_blanks();
+                if !cursor.eat("]") {
+                    return Err(Misread::new(cursor.at(), Rule::Syntax));
+                }
+                Statement::Put(command)
+            }
+            Statement::Run(command) => Statement::Run(command),
+            Statement::Menu(_) | Statement::Put(_) => {
+                return Err(Misread::new(cursor.at(), Rule::Syntax));
+            }
+        };
+        cursor.end_of_statement()?;
+        statements.push(statement);
+    }
+    Ok(statements)
+}
