@@ -3,9 +3,11 @@
 pub mod bench;
 pub mod clock;
 pub mod configuration;
+pub mod demo;
 pub mod journal;
 pub mod log;
 pub mod net;
+pub mod probe;
 pub mod serve;
 pub mod store;
 pub mod worker;

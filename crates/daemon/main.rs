@@ -1,12 +1,14 @@
 //! The `leasehold` binary: reads its arguments and runs the one command they name.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use leasehold::bench::{self, Bench};
-use leasehold::log;
+use leasehold::probe::{self, Probe};
 use leasehold::serve::{self, ServeError};
+use leasehold::{demo, log};
 
 /// A DHCPv4 server for Linux that speaks RouterOS.
 #[derive(Parser)]
@@ -35,6 +37,15 @@ enum Command {
         )]
         state: PathBuf,
     },
+    Probe(Probe),
+    /// Show the whole of it: a client gets its lease, the server is killed, the lease survives.
+    ///
+    /// Runs in namespaces of its own, as root or as a user who may make them.
+    Demo {
+        /// Within the namespaces: the directory of the outer process.
+        #[arg(long, hide = true)]
+        stage: Option<PathBuf>,
+    },
     Bench(Bench),
 }
 
@@ -43,20 +54,36 @@ const EX_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Serve { config, state } => {
-            let log = log::start("info");
-            let served = serve::serve(&serve::Options { config, state });
-            let code = match &served {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(ServeError::Configuration(_)) => ExitCode::from(EX_CONFIG),
-                Err(_) => ExitCode::FAILURE,
-            };
-            if let Err(error) = served {
-                tracing::error!("{error}");
-            }
-            drop(log);
-            code
-        }
+        Command::Serve { config, state } => serve(serve::Options { config, state }),
+        Command::Probe(probe) => told(probe::run(&probe.options(), &mut io::stdout())),
         Command::Bench(bench) => bench::run(&bench),
+        Command::Demo { stage: None } => told(demo::run()),
+        Command::Demo { stage: Some(stage) } => told(demo::play(&demo::Scene { stage })),
+    }
+}
+
+fn serve(options: serve::Options) -> ExitCode {
+    let log = log::start("info");
+    let served = serve::serve(&options);
+    let code = match &served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(ServeError::Configuration(_)) => ExitCode::from(EX_CONFIG),
+        Err(_) => ExitCode::FAILURE,
+    };
+    if let Err(error) = served {
+        tracing::error!("{error}");
+    }
+    drop(log);
+    code
+}
+
+/// What went wrong goes to standard error, in words.
+fn told(result: Result<(), impl core::fmt::Display>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("leasehold: {error}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -6,13 +6,13 @@
 //! neighbour on that interface, it is the packet socket's; everything else is the UDP socket's.
 //! Which dhcp-server answers is the engine's decision and follows from neither.
 
-mod filter;
+pub(crate) mod filter;
 pub mod frame;
-mod packet;
+pub(crate) mod packet;
 mod probe;
 pub mod routed;
 pub mod sockets;
-mod sys;
+pub(crate) mod sys;
 pub mod watch;
 
 pub use sockets::{Arrival, Sockets};

@@ -53,6 +53,16 @@ pub(crate) const ROUTED: [SockFilter; 6] = [
     op(RET, 0),
 ];
 
+/// For a cooked packet socket: UDP over IPv4, whichever way it passes.
+pub(crate) const UDP: [SockFilter; 6] = [
+    op(LD_B, 0),
+    test(JEQ, 0x45, 0, 3),
+    op(LD_B, 9),
+    test(JEQ, 17, 0, 1),
+    op(RET, ALL),
+    op(RET, 0),
+];
+
 /// For a cooked packet socket of ARP: replies about IPv4 on Ethernet.
 pub(crate) const ARP_REPLIES: [SockFilter; 6] = [
     op(LD_W, 0),
