@@ -4,6 +4,7 @@ pub mod bench;
 pub mod clock;
 pub mod configuration;
 pub mod demo;
+pub mod control;
 pub mod journal;
 pub mod log;
 pub mod net;

@@ -6,14 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leasehold_dhcp::Interfaces;
-use leasehold_dhcp::config::Compiled;
-use leasehold_pool::PlanError;
-use leasehold_routeros::Ids;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-use crate::configuration::{self, ConfigurationError};
+use crate::configuration::ConfigurationError;
+use crate::control::{Control, Keeper, Plane};
 use crate::net::Watch;
 use crate::net::watch::WatchError;
 use crate::store;
@@ -59,12 +57,13 @@ impl std::error::Error for ServeError {}
 
 /// Serves until SIGTERM or SIGINT.
 pub fn serve(options: &Options) -> Result<(), ServeError> {
-    let compiled = read(options).map_err(ServeError::Configuration)?;
+    let keeper = Keeper::load(&options.config, &options.state);
+    let keeper = keeper.map_err(ServeError::Configuration)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(ServeError::Runtime)?;
     let (result, worker) = runtime.block_on(async {
-        match Control::start(options, compiled).await {
-            Ok(mut control) => (control.run().await, Some(control.worker)),
+        match Serving::start(options, keeper).await {
+            Ok(mut serving) => (serving.run().await, Some(serving.worker)),
             Err(error) => (Err(error), None),
         }
     });
@@ -75,9 +74,9 @@ pub fn serve(options: &Options) -> Result<(), ServeError> {
     result
 }
 
-struct Control {
-    options: Options,
+struct Serving {
     worker: Worker,
+    control: Control,
     watch: Option<Watch>,
     terminate: Signal,
     interrupt: Signal,
@@ -91,24 +90,28 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Between attempts to watch the interfaces again.
 const RETRY: Duration = Duration::from_secs(1);
 
-impl Control {
-    async fn start(options: &Options, compiled: Compiled) -> Result<Self, ServeError> {
+impl Serving {
+    async fn start(options: &Options, mut keeper: Keeper) -> Result<Self, ServeError> {
         let signal = |kind| signal(kind).map_err(ServeError::Runtime);
         let (terminate, interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let hangup = signal(SignalKind::hangup())?;
         let (watch, interfaces) = Watch::start().await.map_err(ServeError::Watch)?;
+        let interfaces = Arc::new(interfaces);
+        keeper.set_interfaces(Arc::clone(&interfaces));
         let settings = worker::Settings {
             state: options.state.clone(),
             store: store::Settings::default(),
             port: 67,
-            config: Arc::new(compiled.config),
-            interfaces: Arc::new(interfaces),
+            config: keeper.config(),
+            interfaces,
             seed: seed(),
         };
         let worker = Worker::start(settings).await.map_err(ServeError::Start)?;
-        let options = options.clone();
-        Ok(Self { options, worker, watch: Some(watch), terminate, interrupt, hangup })
+        // The task ends by itself once nobody can ask it any more.
+        let control = Control::start(keeper, Plane::new(worker.requests.clone()));
+        let (control, _) = control.map_err(ServeError::Runtime)?;
+        Ok(Self { worker, control, watch: Some(watch), terminate, interrupt, hangup })
     }
 
     async fn run(&mut self) -> Result<(), ServeError> {
@@ -119,9 +122,11 @@ impl Control {
             tokio::select! {
                 _ = self.terminate.recv() => return Ok(()),
                 _ = self.interrupt.recv() => return Ok(()),
-                _ = self.hangup.recv() => self.reload().await,
+                _ = self.hangup.recv() => drop(tokio::spawn(reload(self.control.clone()))),
                 interfaces = changed(&mut self.watch) => {
-                    let _ = self.worker.requests.send(Request::Interfaces(Arc::new(interfaces)));
+                    let interfaces = Arc::new(interfaces);
+                    let _ = self.worker.requests.send(Request::Interfaces(Arc::clone(&interfaces)));
+                    self.control.interfaces(interfaces);
                 }
                 _ = pulse.tick() => self.pulse().await?,
             }
@@ -144,28 +149,6 @@ impl Control {
             Err(_) => tracing::error!("the worker has not answered for {} s", PATIENCE.as_secs()),
         }
         Ok(())
-    }
-
-    async fn reload(&mut self) {
-        match NotifyState::monotonic_usec_now() {
-            Ok(now) => notify(&[NotifyState::Reloading, now]),
-            Err(_) => notify(&[NotifyState::Reloading]),
-        }
-        match read(&self.options) {
-            Ok(compiled) => match self.apply(compiled).await {
-                Ok(()) => tracing::info!("configuration reloaded"),
-                Err(error) => tracing::error!("configuration refused: {error}"),
-            },
-            Err(error) => tracing::error!("configuration refused, nothing is changed: {error}"),
-        }
-        notify(&[NotifyState::Ready]);
-    }
-
-    async fn apply(&mut self, compiled: Compiled) -> Result<(), PlanError> {
-        let (done, applied) = oneshot::channel();
-        let _ = self.worker.requests.send(Request::Config(Arc::new(compiled.config), done));
-        // A worker that is gone is noticed by the next pulse.
-        applied.await.unwrap_or(Ok(()))
     }
 }
 
@@ -196,16 +179,20 @@ fn status(health: &Health) -> String {
     format!("{} datagrams in, {} out, {store}", traffic.received, traffic.sent)
 }
 
-fn read(options: &Options) -> Result<Compiled, ConfigurationError> {
-    let loaded = configuration::load(&options.config, &Ids::default())?;
-    for problem in &loaded.problems {
-        tracing::warn!("{}: {problem}", options.config.display());
+/// Reads the configuration again, for SIGHUP.
+async fn reload(control: Control) {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
+        Err(_) => notify(&[NotifyState::Reloading]),
     }
-    let compiled = configuration::compile(&loaded.tree);
-    for flaw in &compiled.flaws {
-        tracing::warn!(target: "dhcp", "{flaw}");
+    match control.reload(false).await {
+        Ok(()) => tracing::info!("configuration reloaded"),
+        Err(refused) => {
+            tracing::error!("configuration refused, nothing is changed:");
+            refused.to_string().lines().for_each(|line| tracing::error!("{line}"));
+        }
     }
-    Ok(compiled)
+    notify(&[NotifyState::Ready]);
 }
 
 fn notify(states: &[NotifyState<'_>]) {

@@ -4,6 +4,7 @@ mod compile;
 mod fixed;
 mod network;
 mod option;
+mod orphan;
 mod plan;
 
 use core::net::Ipv4Addr;
@@ -14,6 +15,7 @@ pub use self::compile::{Broken, Compiled, Flaw, Host};
 pub use self::fixed::{FixedAddress, FixedLease, FixedLeases, Identifiers, Shown};
 pub use self::network::{Network, Networks};
 pub use self::option::{OptionEntry, OptionSet, Piece, RadiusString, Value};
+pub use self::orphan::Orphaned;
 
 /// A whole configuration. Built by the control task, or by hand in tests; never changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

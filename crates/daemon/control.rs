@@ -1,0 +1,224 @@
+//! The control task: one thread that owns the menu tree and the configuration file.
+//!
+//! Faces send commands and get replies; they never see the tree or a lease. Commands that wait
+//! together are carried out together: one write of the file, one message to the worker.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use leasehold_dhcp::Interfaces;
+use leasehold_routeros::{Change, Command, Effects, Listing, Record, Reply, Trap};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+mod file;
+mod guard;
+mod keeper;
+mod plane;
+
+pub use file::{ConfigFile, FileError};
+pub use keeper::{Keeper, Refused};
+pub use plane::Plane;
+
+/// A command that was carried out.
+#[derive(Debug)]
+pub struct Answered {
+    /// What it says.
+    pub reply: Reply,
+    /// What the caller should know.
+    pub warnings: Vec<String>,
+}
+
+/// One page of a listing, and the listing if it goes on.
+pub type Page = (Vec<Record>, Option<Box<Listing>>);
+
+/// What a face, the supervisor or the kernel want.
+enum Ask {
+    Run(Command, oneshot::Sender<Result<Answered, Trap>>),
+    Page(Box<Listing>, oneshot::Sender<Page>),
+    Reload(bool, oneshot::Sender<Result<(), Refused>>),
+    Interfaces(Arc<Interfaces>),
+}
+
+/// Commands that are carried out with one write of the file, at most.
+const BATCH: usize = 256;
+/// Changes that a slow listener may be behind before it misses some.
+const CHANGES: usize = 4096;
+
+/// The control task, as faces see it. A clone is another way to the same one.
+#[derive(Clone, Debug)]
+pub struct Control {
+    asks: mpsc::UnboundedSender<Ask>,
+    changes: broadcast::Sender<Arc<Change>>,
+}
+
+impl Control {
+    /// Starts the task. It ends when every way to it is gone.
+    pub fn start(keeper: Keeper, plane: Plane) -> io::Result<(Self, JoinHandle<()>)> {
+        let (asks, received) = mpsc::unbounded_channel();
+        let (changes, _) = broadcast::channel(CHANGES);
+        let told = changes.clone();
+        let thread = thread::Builder::new().name("control".into());
+        let thread = thread.spawn(move || Task { keeper, plane, told, asks: received }.work())?;
+        Ok((Self { asks, changes }, thread))
+    }
+
+    /// Carries a command out.
+    ///
+    /// # Errors
+    ///
+    /// The rule that was broken; nothing is changed then.
+    pub async fn run(&self, command: Command) -> Result<Answered, Trap> {
+        self.ask(|answer| Ask::Run(command, answer)).await.unwrap_or_else(|| Err(ending()))
+    }
+
+    /// The next rows of a listing, and the listing if more follow.
+    pub async fn page(&self, listing: Box<Listing>) -> Page {
+        self.ask(|answer| Ask::Page(listing, answer)).await.unwrap_or_default()
+    }
+
+    /// Reads the file again and obeys it; `confirmed` even if leases would be orphaned.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it; nothing is changed then.
+    pub async fn reload(&self, confirmed: bool) -> Result<(), Refused> {
+        let done = self.ask(|answer| Ask::Reload(confirmed, answer)).await;
+        done.unwrap_or(Err(Refused::Ending))
+    }
+
+    /// Tells the machine's interfaces as they are now.
+    pub fn interfaces(&self, interfaces: Arc<Interfaces>) {
+        // A task that has ended needs to know nothing.
+        let _ = self.asks.send(Ask::Interfaces(interfaces));
+    }
+
+    /// Every change of a configured row from now on.
+    #[must_use]
+    pub fn changes(&self) -> broadcast::Receiver<Arc<Change>> {
+        self.changes.subscribe()
+    }
+
+    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        self.asks.send(ask(answer)).ok()?;
+        answered.await.ok()
+    }
+}
+
+fn ending() -> Trap {
+    Trap::Failure(Refused::Ending.to_string())
+}
+
+struct Task {
+    keeper: Keeper,
+    plane: Plane,
+    told: broadcast::Sender<Arc<Change>>,
+    asks: mpsc::UnboundedReceiver<Ask>,
+}
+
+/// A command of a batch, run on the batch's draft of the tree.
+struct Ran {
+    effects: Effects,
+    reply: Reply,
+    answer: oneshot::Sender<Result<Answered, Trap>>,
+}
+
+impl Task {
+    fn work(mut self) {
+        let mut next = None;
+        while let Some(ask) = next.take().or_else(|| self.asks.blocking_recv()) {
+            match ask {
+                Ask::Run(command, answer) => next = self.batch(command, answer),
+                Ask::Page(listing, answer) => {
+                    let _ = answer.send(self.page(listing));
+                }
+                Ask::Reload(confirmed, answer) => {
+                    let _ = answer.send(self.keeper.reload(confirmed, &self.plane));
+                }
+                Ask::Interfaces(interfaces) => self.keeper.set_interfaces(interfaces),
+            }
+        }
+    }
+
+    /// Runs the commands that wait, one after another, and makes what they changed true at once.
+    /// Gives back what came after them and is no command.
+    fn batch(
+        &mut self,
+        first: Command,
+        answer: oneshot::Sender<Result<Answered, Trap>>,
+    ) -> Option<Ask> {
+        let mut waiting = vec![(first, answer)];
+        let mut next = None;
+        while waiting.len() < BATCH && next.is_none() {
+            match self.asks.try_recv() {
+                Ok(Ask::Run(command, answer)) => waiting.push((command, answer)),
+                Ok(other) => next = Some(other),
+                Err(_) => break,
+            }
+        }
+        // Together if they can be; a refusal of some must not refuse the others.
+        if let Some(refused) = self.together(waiting) {
+            refused.into_iter().for_each(|one| drop(self.together(vec![one])));
+        }
+        next
+    }
+
+    /// Gives the commands back if the changes of several were refused.
+    fn together(&mut self, commands: Vec<Waiting>) -> Option<Vec<Waiting>> {
+        let alone = commands.len() == 1;
+        let copies: Vec<Command> =
+            if alone { Vec::new() } else { commands.iter().map(|(c, _)| c.clone()).collect() };
+        let mut draft = self.keeper.tree().clone();
+        let mut ran = Vec::new();
+        let mut confirmed = true;
+        let mut changes = false;
+        for (at, (mut command, answer)) in commands.into_iter().enumerate() {
+            confirmed &= keeper::take_confirmation(&mut command);
+            match draft.run(&command, &self.keeper.source(&self.plane)) {
+                Ok(outcome) => {
+                    changes |= !outcome.effects.changes.is_empty();
+                    let (effects, reply) = (outcome.effects, outcome.reply);
+                    ran.push((at, Ran { effects, reply, answer }));
+                }
+                Err(trap) => drop(answer.send(Err(trap))),
+            }
+        }
+        if changes && let Err(refused) = self.keeper.adopt(draft, confirmed, &self.plane) {
+            if !alone {
+                let again = ran.into_iter().map(|(at, ran)| (copies[at].clone(), ran.answer));
+                return Some(again.collect());
+            }
+            let trap = Trap::Failure(refused.to_string());
+            ran.into_iter().for_each(|(_, ran)| drop(ran.answer.send(Err(trap.clone()))));
+            return None;
+        }
+        ran.into_iter().for_each(|(_, ran)| self.finish(ran));
+        None
+    }
+
+    /// What a command means beside the tree, and its answer.
+    fn finish(&mut self, ran: Ran) {
+        let Ran { effects, reply, answer } = ran;
+        for warning in &effects.warnings {
+            tracing::warn!("{warning}");
+        }
+        let errands = effects.orders.iter().map(|order| self.keeper.errand(order, &self.plane));
+        let done = errands.collect::<Result<(), Trap>>();
+        for change in effects.changes {
+            // Without listeners nobody wants to know.
+            let _ = self.told.send(Arc::new(change));
+        }
+        let _ = answer.send(done.map(|()| Answered { reply, warnings: effects.warnings }));
+    }
+
+    fn page(&mut self, mut listing: Box<Listing>) -> Page {
+        use leasehold_routeros::Source;
+        let Some(want) = listing.want() else { return Page::default() };
+        let records = listing.feed(self.keeper.source(&self.plane).fetch(&want));
+        let more = listing.want().is_some();
+        (records, more.then_some(listing))
+    }
+}
+
+type Waiting = (Command, oneshot::Sender<Result<Answered, Trap>>);

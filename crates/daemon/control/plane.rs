@@ -1,0 +1,41 @@
+//! The worker, as the control task talks to it: orders and configurations, answered between turns.
+
+use std::sync::Arc;
+
+use leasehold_dhcp::config::Config;
+use leasehold_dhcp::{Answer, Order};
+use leasehold_pool::PlanError;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::worker::Request;
+
+/// The way to the worker. Its calls wait for the answer: only for the control task's own thread.
+#[derive(Clone, Debug)]
+pub struct Plane {
+    requests: mpsc::UnboundedSender<Request>,
+}
+
+impl Plane {
+    /// Over this channel.
+    #[must_use]
+    pub fn new(requests: mpsc::UnboundedSender<Request>) -> Self {
+        Self { requests }
+    }
+
+    /// The engine's answer; `None` if the worker has ended.
+    pub(super) fn order(&self, order: Order) -> Option<Answer> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request::Order(order, answer)).ok()?;
+        answered.blocking_recv().ok()
+    }
+
+    /// Puts a configuration in force. A worker that has ended is told nothing: the supervisor's
+    /// pulse notices that.
+    pub(super) fn configure(&self, config: Arc<Config>) -> Result<(), PlanError> {
+        let (done, applied) = oneshot::channel();
+        if self.requests.send(Request::Config(config, done)).is_err() {
+            return Ok(());
+        }
+        applied.blocking_recv().unwrap_or(Ok(()))
+    }
+}
