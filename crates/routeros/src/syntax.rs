@@ -4,4 +4,5 @@ pub mod console;
 pub mod place;
 pub mod quote;
 pub mod script;
+pub mod sentence;
 pub mod toml;
