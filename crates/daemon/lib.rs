@@ -3,8 +3,8 @@
 pub mod bench;
 pub mod clock;
 pub mod configuration;
-pub mod demo;
 pub mod control;
+pub mod demo;
 pub mod journal;
 pub mod log;
 pub mod net;
