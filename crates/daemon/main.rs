@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use leasehold::bench::{self, Bench};
 use leasehold::probe::{self, Probe};
 use leasehold::serve::{self, ServeError};
+use leasehold::transfer::{self, Export, Import};
 use leasehold::{demo, log};
 
 /// A DHCPv4 server for Linux that speaks RouterOS.
@@ -37,6 +38,8 @@ enum Command {
         )]
         state: PathBuf,
     },
+    Import(Import),
+    Export(Export),
     Probe(Probe),
     /// Show the whole of it: a client gets its lease, the server is killed, the lease survives.
     ///
@@ -55,6 +58,8 @@ const EX_CONFIG: u8 = 78;
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve { config, state } => serve(serve::Options { config, state }),
+        Command::Import(import) => told(transfer::import(&import)),
+        Command::Export(export) => told(transfer::export(&export)),
         Command::Probe(probe) => told(probe::run(&probe.options(), &mut io::stdout())),
         Command::Bench(bench) => bench::run(&bench),
         Command::Demo { stage: None } => told(demo::run()),
