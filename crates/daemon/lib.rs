@@ -1,6 +1,7 @@
 //! The daemon: sockets, store and faces around the sans-IO engine.
 
 pub mod bench;
+pub mod check;
 pub mod clock;
 pub mod configuration;
 pub mod control;
@@ -11,5 +12,4 @@ pub mod net;
 pub mod probe;
 pub mod serve;
 pub mod store;
-pub mod transfer;
 pub mod worker;
