@@ -12,4 +12,5 @@ pub mod net;
 pub mod probe;
 pub mod serve;
 pub mod store;
+pub mod transfer;
 pub mod worker;

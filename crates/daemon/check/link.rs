@@ -17,7 +17,7 @@ use crate::probe::Client;
 use crate::probe::message::code;
 
 /// How long servers and hosts have to answer.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(4);
 /// Addresses that are asked for on one link.
 const SWEEP: usize = 4096;
 /// Requests between pauses, so that nobody's neighbour table or limit is overrun.
