@@ -51,7 +51,10 @@ impl Request {
         };
         let attribute = |name: &str| {
             let attributes = rest.iter().filter_map(|word| attribute(word));
-            attributes.filter(|(known, _)| *known == name).last().map(|(_, value)| value.to_owned())
+            attributes
+                .filter(|(known, _)| *known == name)
+                .next_back()
+                .map(|(_, value)| value.to_owned())
         };
         let call = match first.as_str() {
             "/login" => Call::Login {
