@@ -30,8 +30,8 @@ use super::stream::{Stream, Work};
 pub(super) enum Error {
     /// A socket, a file or a process could not be used.
     Io(&'static str, io::Error),
-    /// Some of the clients that the load needs got no lease.
-    Unbound { wanted: u64, bound: u64 },
+    /// None of the clients that were to be bound before the load got a lease.
+    Unbound { clients: u32 },
     /// More clients than there are numbers.
     TooManyClients,
 }
@@ -40,9 +40,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(what, error) => write!(f, "{what}: {error}"),
-            Self::Unbound { wanted, bound } => {
-                write!(f, "only {bound} of {wanted} clients could be bound before the load: ")?;
-                write!(f, "is the pool large enough?")
+            Self::Unbound { clients } => {
+                write!(f, "none of {clients} clients got a lease: does the server answer here?")
             }
             Self::TooManyClients => {
                 write!(f, "--clients and --bound are more than {CLIENTS_MAX} together")
@@ -153,8 +152,7 @@ fn bind(run: &mut Run, count: u32, load: &Load) -> Result<Phase, Error> {
     let outstanding = u64::from(load.outstanding);
     let stream = Stream::new(Work::Dora, 0..count, Arrivals::Closed { outstanding });
     let phase = drive(run, "binding", &mut [stream.limited(u64::from(count))], load)?;
-    let (wanted, bound) = (u64::from(count), phase.outcome.done);
-    if bound < wanted { Err(Error::Unbound { wanted, bound }) } else { Ok(phase) }
+    if phase.outcome.done == 0 { Err(Error::Unbound { clients: count }) } else { Ok(phase) }
 }
 
 fn main_stream(load: &Load, work: Work, now: u64, random: &mut Rng) -> Stream {

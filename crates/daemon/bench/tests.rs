@@ -31,18 +31,19 @@ fn load(arguments: &str) -> Load {
     }
 }
 
+fn relay() -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)
+}
+
+fn messages(option_82: bool) -> Messages {
+    let giaddr = *relay().ip();
+    Messages::new(Profile { giaddr, broadcast: false, client_id: true, host_name: true, option_82 })
+}
+
 fn run(arguments: &str, server: SocketAddrV4, option_82: bool) -> Report {
     let load = load(arguments);
-    let relay = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
-    let giaddr = *relay.ip();
-    let messages = Messages::new(Profile {
-        giaddr,
-        broadcast: false,
-        client_id: true,
-        host_name: true,
-        option_82,
-    });
-    let carrier = Carrier::relayed(relay, server, messages.size()).expect("a loopback socket");
+    let messages = messages(option_82);
+    let carrier = Carrier::relayed(relay(), server, messages.size()).expect("a loopback socket");
     let measured = measure(&load, carrier, messages).expect("a run");
     describe("relayed", &load, measured)
 }
@@ -217,4 +218,15 @@ fn a_refused_client_begins_anew_and_not_for_ever() {
     let main = &report.load.outcome;
     assert_eq!((main.done, main.naks, main.given_up), (0, 5, 1));
     assert_eq!(rules(&report), [""; 0]);
+}
+
+#[test]
+fn clients_that_cannot_be_bound_are_told() {
+    let load = load("renew --clients 2 --retry 30ms");
+    let nobody = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket");
+    let address = v4(nobody.local_addr().expect("a bound socket"));
+    let messages = messages(false);
+    let carrier = Carrier::relayed(relay(), address, messages.size()).expect("a loopback socket");
+    let Err(error) = measure(&load, carrier, messages) else { panic!("nobody answered") };
+    assert!(error.to_string().starts_with("none of 2 clients got a lease"), "{error}");
 }
