@@ -78,6 +78,7 @@ fn any_binding() -> impl Strategy<Value = Binding> {
             host_name: host_name.into(),
             class_id: class_id.into(),
             relay_agent: relay_agent.into(),
+            ..Binding::default()
         },
     )
 }
@@ -99,7 +100,7 @@ fn bound(client: u8) -> Change {
         chaddr: [2, 0, 0, 0, 0, client].into(),
         host_name: "host".into(),
         class_id: [].into(),
-        relay_agent: [].into(),
+        ..Binding::default()
     }))
 }
 

@@ -1,15 +1,58 @@
 //! The engine: what has arrived goes in, what is to be said comes out.
+//!
+//! One file per message, named after RFC 2131 § 4.3.1 to § 4.3.5. What is absent: waiting. A probe
+//! that has to be answered first, a store that has to write first, are states of a lease.
 
+mod adopt;
+mod answer;
+mod bind;
+mod book;
+mod bootp;
+mod clock;
+mod counters;
+mod decline;
+mod discover;
+mod entitlement;
+mod exchange;
+mod identity;
+mod inform;
+mod lease;
+mod lifecycle;
+mod limits;
+mod orders;
+mod probe;
+mod release;
+mod reply;
+mod request;
+mod restore;
+mod service;
+mod store;
+mod supply;
+mod terms;
+
+use core::net::Ipv4Addr;
 use std::sync::Arc;
 
 use leasehold_pool::Pools;
 
+use self::book::Book;
+use self::clock::Clock;
+use self::counters::Counters;
+use self::exchange::Exchange;
+use self::identity::Traits;
+use self::limits::{MacLimits, Strikes};
+use self::probe::Probes;
+use self::service::{Services, Site};
+use self::store::Store;
+use self::supply::Supply;
+use self::terms::Terms;
 use crate::config::Config;
-use crate::input::{Input, Start};
+use crate::event::{Event, Silence};
+use crate::input::{Datagram, Input, Start, StoreState};
 use crate::link::Interfaces;
 use crate::outbox::Outbox;
-use crate::record::Record;
 use crate::time::{Boottime, Now};
+use crate::wire::{Message, Parser, Reply, Request};
 
 /// All servers, and the one owner of all leases.
 #[derive(Debug)]
@@ -17,8 +60,29 @@ pub struct Engine {
     config: Arc<Config>,
     pools: Pools,
     interfaces: Arc<Interfaces>,
-    start: Start,
-    seed: u64,
+    services: Services,
+    book: Book,
+    supply: Supply,
+    mac_limits: MacLimits,
+    strikes: Strikes,
+    probes: Probes,
+    store: Store,
+    clock: Clock,
+    counters: Counters,
+    /// Until when every new offer is probed first, because leases may be out that nobody knows.
+    suspect_until: Boottime,
+    /// `None` only while a datagram is handled, which borrows from it.
+    parser: Option<Parser>,
+    scratch: Scratch,
+}
+
+/// Memory that every packet uses and none keeps.
+#[derive(Debug, Default)]
+struct Scratch {
+    reply: Reply,
+    host_name: String,
+    client: Vec<u8>,
+    file: Vec<u8>,
 }
 
 impl Engine {
@@ -27,30 +91,225 @@ impl Engine {
     /// The `seed` keys its hashes: a secret, so that nobody can choose client-ids that collide.
     #[must_use]
     pub fn new(config: Arc<Config>, pools: Pools, start: Start, seed: u64) -> Self {
-        Self { config, pools, interfaces: Arc::default(), start, seed }
-    }
-
-    /// Takes one record from the store, in the order of the store, before anything else.
-    pub fn restore(&mut self, record: Record) {
-        let _ = (record, &self.start, self.seed);
+        let longest = config.servers.iter().map(|server| server.lease_time).max();
+        let mut engine = Self {
+            config: Arc::default(),
+            pools: pools.clone(),
+            interfaces: Arc::default(),
+            services: Services::default(),
+            book: Book::new(seed),
+            supply: Supply::default(),
+            mac_limits: MacLimits::default(),
+            strikes: Strikes::default(),
+            probes: Probes::default(),
+            store: Store::default(),
+            clock: Clock::new(start),
+            counters: Counters::default(),
+            suspect_until: match start.store {
+                StoreState::Intact => start.now.boottime,
+                StoreState::Suspect => {
+                    lifecycle::after_seconds(start.now.boottime, longest.unwrap_or_default())
+                }
+            },
+            parser: Some(Parser::default()),
+            scratch: Scratch::default(),
+        };
+        engine.adopt(config, pools, Arc::default());
+        engine
     }
 
     /// Takes one input; what it leads to is in `out`.
     pub fn handle(&mut self, now: Now, input: Input<'_>, out: &mut Outbox) {
-        let _ = (now, out);
+        self.expire(now, out);
         match input {
-            Input::Config(config, pools) => {
-                self.config = config;
-                self.pools = pools;
+            Input::Datagram(datagram) => self.datagram(now, &datagram, 0, out),
+            Input::Probe(answer) => self.probe_answered(now, answer, out),
+            Input::Interfaces(interfaces) => {
+                self.adopt(Arc::clone(&self.config), self.pools.clone(), interfaces);
             }
-            Input::Interfaces(interfaces) => self.interfaces = interfaces,
-            _ => {}
+            Input::Config(config, pools) => {
+                self.adopt(config, pools, Arc::clone(&self.interfaces));
+            }
+            Input::Order(id, order) => self.order(now, id, order, out),
+            Input::Abandoned(abandoned) => self.abandoned(now, abandoned, out),
+            Input::StoreRecovered => self.recovered(now, out),
+            Input::Tick => {}
         }
     }
 
-    /// When [`Input::Tick`] is due at the latest, if nothing else arrives before.
+    /// When [`Input::Tick`] is due at the latest, if nothing else arrives before. The past means
+    /// at once: so much was due that some was left over.
     #[must_use]
     pub fn deadline(&self) -> Option<Boottime> {
-        None
+        self.book.deadline()
     }
+
+    /// Whether the indexes of the leases agree with each other and with the pools: for checkers.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, in words.
+    pub fn check(&self) -> Result<(), String> {
+        self.book.check()?;
+        self.check_holds()
+    }
+
+    /// `attempt` addresses were found in conflict since the datagram came in.
+    fn datagram(&mut self, now: Now, datagram: &Datagram<'_>, attempt: u8, out: &mut Outbox) {
+        let Some(mut parser) = self.parser.take() else { return };
+        match parser.parse(datagram.payload, datagram.destination) {
+            Ok(request) => {
+                let request = match self.config.settings.trust_option_82_of_clients {
+                    true => request,
+                    false => request.disbelieving_agent(),
+                };
+                self.serve(now, &request, datagram, attempt, out);
+            }
+            Err(rule) => {
+                let client = wire_hardware(datagram.payload);
+                let interface = datagram.interface;
+                self.tell(out, |_| Event::Malformed { interface, rule, client });
+            }
+        }
+        self.parser = Some(parser);
+    }
+
+    fn serve(
+        &mut self,
+        now: Now,
+        request: &Request<'_>,
+        datagram: &Datagram<'_>,
+        attempt: u8,
+        out: &mut Outbox,
+    ) {
+        let config = Arc::clone(&self.config);
+        if attempt == 0 {
+            self.counters.received(request.message);
+        }
+        let exchange = match self.exchange(now, &config, request, datagram, attempt) {
+            Ok(exchange) => exchange,
+            Err(reason) => return self.silent(None, request, reason, out),
+        };
+        self.scratch.host_name.clear();
+        request.host_name(&mut self.scratch.host_name);
+        match request.message {
+            Message::Discover { requested } => self.discover(&exchange, requested, out),
+            Message::Request(requested) => self.request(&exchange, requested, out),
+            Message::Decline { address, server } => {
+                self.decline(&exchange, address, server, out);
+            }
+            Message::Release { address, server } => {
+                self.release(&exchange, address, server, out);
+            }
+            Message::Inform => self.inform(&exchange, out),
+            Message::Bootp => self.bootp(&exchange, out),
+            Message::LeaseQuery => {
+                self.silent(Some(&exchange), request, Silence::Unsupported, out);
+            }
+        }
+    }
+
+    /// Finds the server, the client's terms and its identity.
+    fn exchange<'a>(
+        &self,
+        now: Now,
+        config: &'a Config,
+        request: &'a Request<'a>,
+        datagram: &'a Datagram<'a>,
+        attempt: u8,
+    ) -> Result<Exchange<'a>, Silence> {
+        let service = self.services.select(self.site(config), request, datagram)?;
+        let server = config.server(service.index).ok_or(Silence::NoServer)?;
+        let place = (service.space, request.ciaddr);
+        let traits = Traits::of(request, &request.hardware);
+        let stashed = match request.relay_agent() {
+            None if request.ciaddr != Ipv4Addr::UNSPECIFIED => self.stashed(&traits, place),
+            _ => &[],
+        };
+        let agent = request
+            .relay_agent()
+            .or_else(|| (!stashed.is_empty()).then(|| crate::wire::RelayAgent::new(stashed)));
+        let shown = terms::shown(request, datagram.link_source, agent);
+        let terms = Terms::of(config, &self.services, &service, server, request, &shown, stashed);
+        let hardware = terms::hardware(request, terms.fixed, datagram.link_source);
+        let traits = Traits::of(request, &hardware);
+        let kind = traits.kind(server.identifiers);
+        let hash = self.book.hash(service.key, &traits.identity(kind));
+        Ok(Exchange {
+            now,
+            request,
+            datagram,
+            config,
+            server,
+            service,
+            terms,
+            hardware,
+            kind,
+            hash,
+            attempt,
+        })
+    }
+
+    fn site<'a>(&'a self, config: &'a Config) -> Site<'a> {
+        Site { config, pools: &self.pools, interfaces: &self.interfaces, book: &self.book }
+    }
+
+    fn server_name(&self, exchange: &Exchange<'_>) -> Arc<str> {
+        Arc::clone(&exchange.server.name)
+    }
+
+    /// Counts and tells what happened.
+    fn tell(&mut self, out: &mut Outbox, event: impl FnOnce(&Self) -> Event) {
+        let event = event(self);
+        self.counters.happened(&event);
+        out.event(event);
+    }
+
+    /// Says nothing, and tells why.
+    fn silent(
+        &mut self,
+        exchange: Option<&Exchange<'_>>,
+        request: &Request<'_>,
+        reason: Silence,
+        out: &mut Outbox,
+    ) {
+        let client = request.hardware;
+        let server = exchange.map(|exchange| self.server_name(exchange));
+        let event = match (server, reason, exchange) {
+            (Some(server), Silence::PoolEmpty, Some(exchange)) => {
+                let pool = self.pool_name(exchange);
+                Event::PoolEmpty { server, pool, client }
+            }
+            (server, reason, _) => Event::Silent { server, client, reason },
+        };
+        self.tell(out, |_| event);
+    }
+
+    /// The name of the pool that the client's addresses come from first.
+    fn pool_name(&self, exchange: &Exchange<'_>) -> Arc<str> {
+        let name = exchange.terms.pool.map_or("", |pool| self.pools.name(pool));
+        let pool = exchange.config.pools.iter().find(|pool| *pool.name == *name);
+        pool.map_or_else(|| Arc::from(name), |pool| Arc::clone(&pool.name))
+    }
+}
+
+impl Scratch {
+    /// Writes what the request says of its client; `known` is what was known of it.
+    fn write_client(&mut self, exchange: &Exchange<'_>, known: Option<&lease::Client>) {
+        lease::Client::write(
+            exchange.request,
+            &exchange.hardware,
+            &self.host_name,
+            known,
+            &mut self.client,
+        );
+    }
+}
+
+/// The hardware address in a datagram that is not a request, as far as it is there.
+fn wire_hardware(payload: &[u8]) -> crate::client::Hardware {
+    let field = |at: usize| payload.get(at).copied().unwrap_or_default();
+    let length = usize::from(field(2).min(16));
+    let chaddr = payload.get(28..28 + length).unwrap_or_default();
+    crate::client::Hardware::new(field(1), chaddr)
 }

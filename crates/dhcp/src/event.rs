@@ -106,8 +106,10 @@ pub enum Ended {
     Expired,
     /// The administrator took it away, or it had to make room for a static lease.
     Removed,
-    /// Its client began anew and got another address.
+    /// Its client got another one, or another client took it over by the same static lease.
     Moved,
+    /// Its client began anew, and gets the same address.
+    Restarted,
     /// Its client declined it.
     Declined,
 }

@@ -99,7 +99,7 @@ pub enum Change {
 }
 
 /// Everything a restart or a history query must know of a bound lease.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Binding {
     /// Seconds from the record's `at`; `u32::MAX` is for ever.
     pub lease_time: u32,
@@ -115,6 +115,24 @@ pub struct Binding {
     pub host_name: Box<str>,
     /// Option 60.
     pub class_id: Box<[u8]>,
-    /// Option 82 as the relay sent it.
+    /// The relay that added option 82; unspecified if no relay did.
+    pub giaddr: Ipv4Addr,
+    /// Option 82 as the relay sent it; empty if there was none.
     pub relay_agent: Box<[u8]>,
+}
+
+impl Default for Binding {
+    fn default() -> Self {
+        Self {
+            lease_time: 0,
+            server: Box::default(),
+            client_id: Box::default(),
+            htype: 0,
+            chaddr: Box::default(),
+            host_name: Box::default(),
+            class_id: Box::default(),
+            giaddr: Ipv4Addr::UNSPECIFIED,
+            relay_agent: Box::default(),
+        }
+    }
 }

@@ -68,6 +68,7 @@ reasons! {
         DelayThreshold: "silent-delay-threshold", "it has not tried for delay-threshold yet";
         PoolEmpty: "silent-pool-empty", "no address is left";
         Testing: "silent-testing", "its address is being probed";
+        Taken: "silent-taken", "another client holds the address of its static lease";
         Conflict: "silent-conflict", "somebody else answers for its address";
         Withheld: "silent-withheld",
             "the address belongs to something that is disabled or invalid";
@@ -93,5 +94,22 @@ reasons! {
         WrongNetwork: "nak-wrong-network", "it is not an address of this network";
         OutsidePools: "nak-outside-pools", "it is in no pool that the server gives from";
         Conflict: "nak-conflict", "somebody else was found on it";
+    }
+}
+
+impl Denied {
+    /// What option 56 tells the client.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::NotOffered => "requested address was not offered",
+            Self::Taken => "requested address is in use",
+            Self::Reserved => "requested address is reserved",
+            Self::Moved => "another address is reserved for you",
+            Self::WrongAddress => "requested address is not yours",
+            Self::WrongNetwork => "wrong network",
+            Self::OutsidePools => "address not available",
+            Self::Conflict => "requested address is in conflict",
+        }
     }
 }

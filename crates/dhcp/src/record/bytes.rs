@@ -4,7 +4,7 @@
 //! frame    = length:2  record
 //! record   = version<<4|kind:1  space:text  address:4  at:varint  body
 //! Bound    = lease-time:4  server:text  htype:1  chaddr:text  client-id:text
-//!            host-name:text  class-id:text  relay-agent:text
+//!            host-name:text  class-id:text  relay-agent:text  [giaddr:4 if it is not empty]
 //! Renewed  = lease-time:4
 //! Released, Expired, Removed = nothing
 //! Quarantined = seconds:4  flags:1 (1: declined, 2: a MAC follows)  [mac:6]
@@ -177,6 +177,7 @@ pub(crate) struct BindingRef<'a> {
     pub(crate) client_id: &'a [u8],
     pub(crate) host_name: &'a str,
     pub(crate) class_id: &'a [u8],
+    pub(crate) giaddr: Ipv4Addr,
     pub(crate) relay_agent: &'a [u8],
 }
 
@@ -191,6 +192,7 @@ impl<'a> From<&'a Change> for ChangeRef<'a> {
                 client_id: &binding.client_id,
                 host_name: &binding.host_name,
                 class_id: &binding.class_id,
+                giaddr: binding.giaddr,
                 relay_agent: &binding.relay_agent,
             }),
             Change::Renewed { lease_time } => Self::Renewed { lease_time },
@@ -227,6 +229,9 @@ fn encode(out: &mut Vec<u8>, space: &str, address: Ipv4Addr, at: Wall, change: C
             text(out, binding.host_name.as_bytes());
             text(out, binding.class_id);
             text(out, binding.relay_agent);
+            if !binding.relay_agent.is_empty() {
+                out.extend_from_slice(&binding.giaddr.octets());
+            }
         }
         ChangeRef::Renewed { lease_time } => out.extend_from_slice(&lease_time.to_be_bytes()),
         ChangeRef::Released | ChangeRef::Expired | ChangeRef::Removed => {}
@@ -293,7 +298,7 @@ fn binding(bytes: &mut &[u8]) -> Result<Binding, Corrupt> {
     if chaddr.len() > 16 {
         return Err(Corrupt::Shape);
     }
-    Ok(Binding {
+    let mut binding = Binding {
         lease_time,
         server,
         htype,
@@ -301,8 +306,13 @@ fn binding(bytes: &mut &[u8]) -> Result<Binding, Corrupt> {
         client_id: octets(bytes)?.into(),
         host_name: name(bytes)?,
         class_id: octets(bytes)?.into(),
+        giaddr: Ipv4Addr::UNSPECIFIED,
         relay_agent: octets(bytes)?.into(),
-    })
+    };
+    if !binding.relay_agent.is_empty() {
+        binding.giaddr = Ipv4Addr::from(array::<4>(bytes)?);
+    }
+    Ok(binding)
 }
 
 fn array<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], Corrupt> {

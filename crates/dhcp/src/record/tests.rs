@@ -16,6 +16,7 @@ fn bound() -> Change {
         chaddr: [2, 0, 0, 0, 0, 7].into(),
         host_name: "printer".into(),
         class_id: b"MSFT 5.0"[..].into(),
+        giaddr: Ipv4Addr::new(10, 0, 0, 1),
         relay_agent: [1, 2, 0xff, 0].into(),
     }))
 }

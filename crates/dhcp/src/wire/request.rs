@@ -40,8 +40,12 @@ pub struct Request<'a> {
     pub ciaddr: Ipv4Addr,
     /// The relay that the request came through, if any.
     pub giaddr: Ipv4Addr,
+    /// Whether options follow the header; a BOOTP client may know of none.
+    pub has_cookie: bool,
     /// Its options.
     pub options: Options<'a>,
+    /// Whether its option 82 counts.
+    believes_agent: bool,
 }
 
 /// What a client wants: RFC 2131 § 4.3.1 to § 4.3.5.
@@ -142,7 +146,8 @@ impl Parser {
             return Err(Malformed::Hops);
         }
         let chaddr = array::<16, 28>(header);
-        let options = if array::<4, 236>(header) == COOKIE {
+        let has_cookie = array::<4, 236>(header) == COOKIE;
+        let options = if has_cookie {
             self.index.walk(payload)
         } else {
             // What follows another cookie is nobody's options.
@@ -160,7 +165,9 @@ impl Parser {
             flags: u16::from_be_bytes(array::<2, 10>(header)),
             ciaddr: Ipv4Addr::from(array::<4, 12>(header)),
             giaddr: Ipv4Addr::from(array::<4, 24>(header)),
+            has_cookie,
             options,
+            believes_agent: true,
         };
         let message = request.read_message(destination)?;
         if message != Message::LeaseQuery && !request.has_identity() {
@@ -176,10 +183,10 @@ fn array<const N: usize, const AT: usize>(header: &[u8; HEADER]) -> [u8; N] {
 }
 
 impl<'a> Request<'a> {
-    /// Option 61; an empty one is none.
+    /// Option 61; an empty one is none, and so is one that no single option could hold.
     #[must_use]
     pub fn client_id(&self) -> Option<&'a [u8]> {
-        self.options.get(code::CLIENT_ID).filter(|id| !id.is_empty())
+        self.options.get(code::CLIENT_ID).filter(|id| (1..=255).contains(&id.len()))
     }
 
     /// Option 55: what the client wants to know, in its order; an empty list is none.
@@ -215,10 +222,17 @@ impl<'a> Request<'a> {
         self.options.get(code::CLASS_ID).unwrap_or_default()
     }
 
-    /// Option 82.
+    /// Option 82, unless it is not believed.
     #[must_use]
     pub fn relay_agent(&self) -> Option<RelayAgent<'a>> {
-        self.options.get(code::RELAY_AGENT).map(RelayAgent::new)
+        let value = self.options.get(code::RELAY_AGENT).filter(|_| self.believes_agent);
+        value.map(RelayAgent::new)
+    }
+
+    /// The same request with an option 82 that no relay added left out of account.
+    #[must_use]
+    pub fn disbelieving_agent(self) -> Self {
+        Self { believes_agent: self.is_relayed(), ..self }
     }
 
     /// Whether the client says that it cannot take unicasts yet.

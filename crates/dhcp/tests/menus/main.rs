@@ -1,8 +1,4 @@
 //! The menus of this server through every syntax.
 
-mod errors;
-mod print;
 mod script;
 mod toml;
-mod verbs;
-mod world;

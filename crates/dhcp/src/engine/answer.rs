@@ -1,0 +1,247 @@
+//! What a reply says: parameters by precedence and request list (RFC 2131 § 4.3.1, table 3).
+
+use core::net::Ipv4Addr;
+use std::io::Write as _;
+
+use dhcproto::v4::MessageType;
+use ipnet::Ipv4Net;
+
+use super::exchange::Exchange;
+use crate::config::{Network, OptionSet, Piece, Value};
+use crate::link::Interfaces;
+use crate::wire::{RelayAgent, Reply, code};
+
+/// What a client is told that did not ask for anything.
+const WITHOUT_LIST: &[u8] = &[code::SUBNET_MASK, code::ROUTER, code::DNS];
+
+/// Options that no configuration changes: the protocol's own.
+const PROTOCOL: &[u8] = &[
+    code::REQUESTED_ADDRESS,
+    code::LEASE_TIME,
+    code::OVERLOAD,
+    code::MESSAGE_TYPE,
+    code::SERVER_ID,
+    code::PARAMETER_REQUEST_LIST,
+    code::MAX_MESSAGE_SIZE,
+    code::CLIENT_ID,
+    code::RELAY_AGENT,
+];
+
+/// A reply before it has bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Answer<'a> {
+    /// `None` for BOOTP.
+    pub(super) message: Option<MessageType>,
+    /// The address whose parameters are told.
+    pub(super) address: Ipv4Addr,
+    pub(super) server_id: Ipv4Addr,
+    /// Seconds; `None` where no lease is granted.
+    pub(super) lease_time: Option<u32>,
+    /// The client's name, cleaned.
+    pub(super) host_name: &'a str,
+    /// Option 82 of the client, also where the request has none.
+    pub(super) relay_agent: &'a [u8],
+    pub(super) network: Option<&'a Network>,
+    pub(super) interfaces: &'a Interfaces,
+}
+
+impl Answer<'_> {
+    /// Gathers the options of an OFFER, an ACK or a BOOTREPLY.
+    pub(super) fn gather(&self, exchange: &Exchange<'_>, reply: &mut Reply) {
+        reply.clear();
+        self.protocol(exchange, reply);
+        reply.require();
+        let levels = self.levels(exchange);
+        let list = exchange.request.parameter_request_list().unwrap_or(WITHOUT_LIST);
+        //= https://www.rfc-editor.org/rfc/rfc2132#section-9.8
+        //# The DHCP server is not required to return the options in the
+        //# requested order, but MUST try to insert the requested options in the
+        //# order requested by the client.
+        for &code in list {
+            if !self.is_superseded(code, list, &levels) {
+                self.parameter(code, exchange, &levels, reply);
+            }
+        }
+        for (at, level) in levels.iter().enumerate() {
+            for entry in level.iter().flat_map(|level| level.iter()).filter(|entry| entry.force) {
+                if !PROTOCOL.contains(&entry.code) {
+                    let render = |out: &mut Vec<u8>| self.render(&entry.value, at, out);
+                    reply.option_with(entry.code, render);
+                }
+            }
+        }
+    }
+
+    /// Options that the protocol demands, whatever the client asks for.
+    fn protocol(&self, exchange: &Exchange<'_>, reply: &mut Reply) {
+        let Some(message) = self.message else { return };
+        reply.option(code::MESSAGE_TYPE, &[message.into()]);
+        //= https://www.rfc-editor.org/rfc/rfc2132#section-9.7
+        //# DHCP servers include this option in the DHCPOFFER in order to
+        //# allow the client to distinguish between lease offers.
+        reply.option(code::SERVER_ID, &self.server_id.octets());
+        if let Some(seconds) = self.lease_time {
+            reply.option(code::LEASE_TIME, &seconds.to_be_bytes());
+            self.timers(exchange, seconds, reply);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc6842#section-3
+        //# If the 'client identifier' option is present in a message received
+        //# from a client, the server MUST return the 'client identifier' option,
+        //# unaltered, in its response message.
+        if let Some(id) = exchange.request.client_id() {
+            reply.option(code::CLIENT_ID, id);
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-4.4.5
+    //# T1 MUST be earlier than T2, which, in turn, MUST be earlier than the time
+    //# at which the client's lease will expire.
+    fn timers(&self, exchange: &Exchange<'_>, seconds: u32, reply: &mut Reply) {
+        if seconds == u32::MAX {
+            return;
+        }
+        let levels = self.levels(exchange);
+        let configured = |code| {
+            let Value::Bytes(bytes) = &find(&levels, code)?.1 else { return None };
+            Some(u32::from_be_bytes(bytes.as_ref().try_into().ok()?))
+        };
+        let t1 = configured(code::RENEWAL_TIME).unwrap_or(seconds / 2);
+        let t2 = configured(code::REBINDING_TIME).unwrap_or(seconds - seconds / 8);
+        if t1 < t2 && t2 < seconds {
+            reply.option(code::RENEWAL_TIME, &t1.to_be_bytes());
+            reply.option(code::REBINDING_TIME, &t2.to_be_bytes());
+        }
+    }
+
+    /// RFC 3442: a client that gets classless routes is told neither routers nor static routes.
+    fn is_superseded(&self, code: u8, list: &[u8], levels: &Levels<'_>) -> bool {
+        matches!(code, code::ROUTER | code::STATIC_ROUTE)
+            && list.contains(&code::CLASSLESS_ROUTE)
+            && find(levels, code::CLASSLESS_ROUTE).is_some()
+    }
+
+    fn parameter(&self, code: u8, exchange: &Exchange<'_>, levels: &Levels<'_>, reply: &mut Reply) {
+        if PROTOCOL.contains(&code) || matches!(code, code::RENEWAL_TIME | code::REBINDING_TIME) {
+            return;
+        }
+        reply.option_with(code, |out| match find(levels, code) {
+            Some((at, value)) => self.render(value, at, out),
+            None => self.built_in(code, exchange, out),
+        });
+    }
+
+    /// Appends a configured value; false if there is nothing to say.
+    fn render(&self, value: &Value, level: usize, out: &mut Vec<u8>) -> bool {
+        let pieces = match value {
+            Value::Bytes(bytes) => {
+                out.extend_from_slice(bytes);
+                return true;
+            }
+            Value::Template(pieces) => pieces,
+        };
+        let start = out.len();
+        for piece in pieces {
+            match piece {
+                Piece::Bytes(bytes) => out.extend_from_slice(bytes),
+                Piece::HostName => out.extend_from_slice(self.host_name.as_bytes()),
+                // On RouterOS an option of a lease knows no network.
+                Piece::NetworkGateway if level == LEASE => {}
+                Piece::NetworkGateway => {
+                    let gateways = self.network.map_or(&[][..], |network| &network.gateways);
+                    out.extend(gateways.iter().take(1).flat_map(Ipv4Addr::octets));
+                }
+                Piece::RemoteId => {
+                    let remote = RelayAgent::new(self.relay_agent).remote_id();
+                    out.extend_from_slice(remote.unwrap_or_default());
+                }
+                Piece::Radius(_) => {}
+            }
+        }
+        out.len() > start
+    }
+
+    /// Appends what the network's own properties say; false if they say nothing.
+    fn built_in(&self, code: u8, exchange: &Exchange<'_>, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        let network = self.network;
+        match code {
+            code::SUBNET_MASK => {
+                out.extend(self.prefix(exchange).iter().flat_map(|it| it.netmask().octets()));
+            }
+            code::BROADCAST => {
+                // RFC 3021: two addresses have no broadcast of their own.
+                let prefix = self.prefix(exchange).filter(|prefix| prefix.prefix_len() < 31);
+                out.extend(prefix.iter().flat_map(|prefix| prefix.broadcast().octets()));
+            }
+            code::ROUTER => addresses(network.map(|it| &it.gateways), out),
+            code::DNS => addresses(network.map(|it| &it.dns), out),
+            code::NTP => addresses(network.map(|it| &it.ntp), out),
+            code::NETBIOS_NAME_SERVER => addresses(network.map(|it| &it.wins), out),
+            code::CAPWAP => addresses(network.map(|it| &it.caps_managers), out),
+            code::DOMAIN_NAME => {
+                let domain = network.map_or("", |it| &it.domain);
+                let suffix = &*exchange.server.domain_suffix;
+                let domain = if domain.is_empty() { suffix } else { domain };
+                out.extend_from_slice(domain.as_bytes());
+            }
+            code::TFTP_SERVER_NAME => {
+                if let Some(server) = network.and_then(|it| it.next_server) {
+                    // Writing to memory does not fail.
+                    let _ = write!(out, "{server}");
+                }
+            }
+            code::BOOT_FILE_NAME => {
+                out.extend_from_slice(network.map_or("", |it| &it.boot_file_name).as_bytes());
+            }
+            code::CLIENT_UUID => {
+                out.extend_from_slice(exchange.request.options.get(code).unwrap_or_default());
+            }
+            _ => {}
+        }
+        out.len() > start
+    }
+
+    /// The client's address with the prefix that it is told.
+    fn prefix(&self, exchange: &Exchange<'_>) -> Option<Ipv4Net> {
+        if let Some(network) = self.network {
+            return Ipv4Net::new(self.address, network.prefix_len()).ok();
+        }
+        let interface = self.interfaces.get(exchange.service.ingress)?;
+        let prefix = interface.addresses.iter().find(|prefix| prefix.contains(&self.address))?;
+        Ipv4Net::new(self.address, prefix.prefix_len()).ok()
+    }
+
+    /// The file to boot: the nearest option 67, else the network's.
+    pub(super) fn boot_file(&self, exchange: &Exchange<'_>, out: &mut Vec<u8>) {
+        out.clear();
+        let said = match find(&self.levels(exchange), code::BOOT_FILE_NAME) {
+            Some((at, value)) => self.render(value, at, out),
+            None => self.built_in(code::BOOT_FILE_NAME, exchange, out),
+        };
+        // What the field cannot hold goes into the option alone.
+        if !said || out.len() > 127 || out.contains(&0) {
+            out.clear();
+        }
+    }
+
+    /// Option sets, nearest first: the first that has a code says its value.
+    fn levels<'b>(&'b self, exchange: &Exchange<'b>) -> Levels<'b> {
+        let [fixed, matcher, server] = exchange.terms.options(exchange.server);
+        [fixed, matcher, server, self.network.map(|network| &network.options)]
+    }
+}
+
+/// Static lease, matcher, server, network.
+type Levels<'a> = [Option<&'a OptionSet>; 4];
+
+/// Which of the levels is the static lease's.
+const LEASE: usize = 0;
+
+fn find<'a>(levels: &Levels<'a>, code: u8) -> Option<(usize, &'a Value)> {
+    let at = |(at, level): (usize, &Option<&'a OptionSet>)| Some((at, &(*level)?.get(code)?.value));
+    levels.iter().enumerate().find_map(at)
+}
+
+fn addresses(addresses: Option<&Vec<Ipv4Addr>>, out: &mut Vec<u8>) {
+    out.extend(addresses.into_iter().flatten().flat_map(Ipv4Addr::octets));
+}

@@ -1,0 +1,161 @@
+//! Binding a lease to its client: the record, the promise, and what stands in the ACK.
+
+use dhcproto::v4::MessageType;
+
+use super::Engine;
+use super::book::LeaseId;
+use super::exchange::Exchange;
+use super::lease::{Client, State, Step};
+use super::lifecycle::{after_seconds, seconds_until};
+use super::reply::Given;
+use crate::event::{Ended, Event, Silence};
+use crate::outbox::Outbox;
+use crate::record::bytes::ChangeRef;
+
+impl Engine {
+    /// The lease is its client's from now on, for `lease_time` seconds, and the client hears of it
+    /// when that is on disk.
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
+    //# The server selected in the DHCPREQUEST message commits the
+    //# binding for the client to persistent storage and responds with a
+    //# DHCPACK message containing the configuration parameters for the
+    //# requesting client.
+    pub(super) fn bind(
+        &mut self,
+        exchange: &Exchange<'_>,
+        id: LeaseId,
+        lease_time: u32,
+        message: Option<MessageType>,
+        out: &mut Outbox,
+    ) {
+        if self.store.has_failed() {
+            self.keep_promise(exchange, id, message, out);
+            return;
+        }
+        self.end_other_leases(exchange, id, out);
+        let now = exchange.now;
+        let lease = self.book.get(id);
+        let (state, was_offered) = (lease.state, lease.offers > 0);
+        let bound = state.next(Step::Bind);
+        let goes_on = state == State::Bound && lease.is_of(&exchange.traits());
+        let until = goes_on.then_some(lease.deadline);
+        if state == State::Bound && (!goes_on || was_offered) {
+            let how = if goes_on { Ended::Restarted } else { Ended::Moved };
+            self.tell(out, |engine| Event::Deassigned(engine.told(id), how));
+        }
+        let same = self.take_over(exchange, id) && goes_on;
+        self.unoffer(id);
+        self.book.forget_displaced(id);
+        let deadline = after_seconds(now.boottime, lease_time);
+        self.book.set_state(id, bound, now.boottime, deadline);
+        let lease = self.book.get_mut(id);
+        lease.offers = 0;
+        lease.heard = now.boottime;
+        let place = (lease.space, lease.address);
+        self.strikes.is_well(place);
+        if !goes_on || was_offered {
+            self.tell(out, |engine| Event::Assigned(engine.told(id)));
+        }
+        let lease = self.book.get(id);
+        let server = self.services.name(lease.server);
+        let change = match same {
+            true => ChangeRef::Renewed { lease_time },
+            false => ChangeRef::Bound(lease.client.binding(server, lease_time)),
+        };
+        let space = super::lifecycle::space_name(&self.pools, place.0);
+        out.record((place.0, space), place.1, self.clock.stamp(now), change, until);
+        self.acknowledge(exchange, id, lease_time, message, true, out);
+    }
+
+    /// The time that is durable already is promised again, nothing more: the store does not work,
+    /// or the address is no more the server's to give.
+    pub(super) fn keep_promise(
+        &mut self,
+        exchange: &Exchange<'_>,
+        id: LeaseId,
+        message: Option<MessageType>,
+        out: &mut Outbox,
+    ) {
+        let now = exchange.now.boottime;
+        let lease = self.book.get(id);
+        let left = seconds_until(now, lease.deadline);
+        if lease.state != State::Bound || !lease.is_of(&exchange.traits()) || left == 0 {
+            if lease.state == State::Offered {
+                self.give_up(id);
+            }
+            self.silent(Some(exchange), exchange.request, Silence::StoreFailed, out);
+            return;
+        }
+        self.book.get_mut(id).heard = now;
+        self.acknowledge(exchange, id, left, message, false, out);
+    }
+
+    fn acknowledge(
+        &mut self,
+        exchange: &Exchange<'_>,
+        id: LeaseId,
+        lease_time: u32,
+        message: Option<MessageType>,
+        promised: bool,
+        out: &mut Outbox,
+    ) {
+        let address = self.book.get(id).address;
+        let given = Given {
+            message,
+            address,
+            parameters_of: address,
+            lease_time: message.map(|_| lease_time),
+            broadcast: exchange.wants_broadcast(),
+            promised,
+        };
+        self.give(exchange, Some(id), given, out);
+    }
+
+    /// A client has one lease on a server: what it had elsewhere ends, what it was offered
+    /// elsewhere is given up, and only the last address is remembered.
+    fn end_other_leases(&mut self, exchange: &Exchange<'_>, id: LeaseId, out: &mut Outbox) {
+        let of = self.book.of(exchange.service.key, &exchange.traits(), exchange.hash);
+        if let Some(pending) = of.pending.filter(|&other| other != id) {
+            self.give_up(pending);
+        }
+        if let Some(bound) = of.bound.filter(|&other| other != id) {
+            self.end(exchange.now, bound, Ended::Moved, out);
+        }
+        let displaced = self.book.get(id).displaced;
+        for ended in [of.ended, of.bound].into_iter().flatten() {
+            let is_other = ended != id && Some(ended) != displaced;
+            if is_other && self.book.get(ended).state == State::Ended {
+                self.book.remove(ended);
+            }
+        }
+    }
+
+    /// The lease takes over what the request says of its client; true if all was known.
+    fn take_over(&mut self, exchange: &Exchange<'_>, id: LeaseId) -> bool {
+        let lease = self.book.get(id);
+        let same_client = lease.is_of(&exchange.traits());
+        self.scratch.write_client(exchange, Some(&lease.client).filter(|_| same_client));
+        let is_known = lease.client.is(&self.scratch.client);
+        if is_known && same_client && lease.server == exchange.service.key {
+            return true;
+        }
+        self.mac_limits.let_go(lease);
+        let client = Client::read(&self.scratch.client);
+        let kind = if same_client { lease.kind } else { exchange.kind };
+        self.book.set_client(id, |lease| {
+            lease.server = exchange.service.key;
+            lease.kind = kind;
+            lease.client = client;
+        });
+        self.mac_limits.held(self.book.get(id));
+        false
+    }
+
+    /// The lease is held by no offer any more.
+    fn unoffer(&mut self, id: LeaseId) {
+        if matches!(self.book.get(id).state, State::Testing | State::Offered) {
+            self.probes.forget(id);
+            self.supply.unoffered(self.book.get(id));
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! BOOTP clients: RFC 951 and RFC 1534, as far as `bootp-support` allows.
+
+use super::Engine;
+use super::exchange::Exchange;
+use super::lease::State;
+use crate::config::BootpSupport;
+use crate::event::Silence;
+use crate::outbox::Outbox;
+
+impl Engine {
+    /// A BOOTP client has its address as soon as it is told: there is no second message.
+    pub(super) fn bootp(&mut self, exchange: &Exchange<'_>, out: &mut Outbox) {
+        let is_fixed = self.fixed(exchange).is_some();
+        let served = match exchange.server.bootp_support {
+            BootpSupport::None => false,
+            BootpSupport::Static => is_fixed,
+            BootpSupport::Dynamic => true,
+        };
+        let may_begin = if served { self.may_begin(exchange) } else { Err(Silence::Bootp) };
+        let found = may_begin.and_then(|()| self.find(exchange, None, out));
+        match found {
+            Err(reason) => self.silent(Some(exchange), exchange.request, reason, out),
+            Ok(id) if self.book.get(id).state == State::Testing => {}
+            Ok(id) => {
+                let lease_time = exchange.server.bootp_lease_time;
+                self.bind(exchange, id, lease_time, None, out);
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! DHCPDISCOVER: RFC 2131 § 4.3.1.
+
+use core::net::Ipv4Addr;
+
+use dhcproto::v4::MessageType;
+use leasehold_pool::{Refused, Wish};
+
+use super::Engine;
+use super::book::LeaseId;
+use super::exchange::Exchange;
+use super::lease::{State, Step};
+use super::lifecycle::seconds_until;
+use super::reply::Given;
+use super::supply::{NO_POOL, number};
+use crate::config::FixedLease;
+use crate::event::Silence;
+use crate::outbox::Outbox;
+
+impl Engine {
+    pub(super) fn discover(
+        &mut self,
+        exchange: &Exchange<'_>,
+        requested: Option<Ipv4Addr>,
+        out: &mut Outbox,
+    ) {
+        let found = self.may_begin(exchange).and_then(|()| self.find(exchange, requested, out));
+        match found {
+            Err(reason) => self.silent(Some(exchange), exchange.request, reason, out),
+            Ok(id) if self.book.get(id).state == State::Testing => {}
+            Ok(id) => self.offer(exchange, id, out),
+        }
+    }
+
+    /// Whether a client that has no lease yet is served at all.
+    pub(super) fn may_begin(&self, exchange: &Exchange<'_>) -> Result<(), Silence> {
+        let now = exchange.now.boottime;
+        if exchange.terms.is_blocked() {
+            return Err(Silence::Blocked);
+        }
+        if exchange.request.secs < exchange.server.delay_threshold {
+            return Err(Silence::DelayThreshold);
+        }
+        if self.strikes.is_out(exchange.hash, now) {
+            return Err(Silence::Declines);
+        }
+        Ok(())
+    }
+
+    /// The lease to offer: the client's own if it can still have it, else a new one.
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+    //# If an address is available, the new address
+    //# SHOULD be chosen as follows:
+    pub(super) fn find(
+        &mut self,
+        exchange: &Exchange<'_>,
+        requested: Option<Ipv4Addr>,
+        out: &mut Outbox,
+    ) -> Result<LeaseId, Silence> {
+        let of = self.book.of(exchange.service.key, &exchange.traits(), exchange.hash);
+        for id in [of.bound, of.pending].into_iter().flatten() {
+            self.settle(exchange.now, id, out);
+        }
+        let of = self.book.of(exchange.service.key, &exchange.traits(), exchange.hash);
+        let may_have =
+            |engine: &Self, id: &LeaseId| engine.may_have(exchange, engine.book.get(*id).address);
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# The client's current address as recorded in the client's current
+        //# binding, ELSE
+        if let Some(bound) = of.bound.filter(|id| may_have(self, id)) {
+            if let Some(pending) = of.pending {
+                self.give_up(pending);
+            }
+            return Ok(bound);
+        }
+        if let Some(pending) = of.pending {
+            if may_have(self, &pending) {
+                self.probes.again(pending, exchange);
+                return Ok(pending);
+            }
+            self.give_up(pending);
+        }
+        if self.store.has_failed() {
+            return Err(Silence::StoreFailed);
+        }
+        let last = of.ended.map(|id| self.book.get(id).address);
+        self.choose(exchange, requested, last, out)
+    }
+
+    /// A new address for the client, held for it and probed if it has to be.
+    fn choose(
+        &mut self,
+        exchange: &Exchange<'_>,
+        requested: Option<Ipv4Addr>,
+        last: Option<Ipv4Addr>,
+        out: &mut Outbox,
+    ) -> Result<LeaseId, Silence> {
+        if let Some((row, address)) = self.fixed(exchange) {
+            match self.choose_fixed(exchange, row, address, out) {
+                // The one who holds it moves at his next renewal; until then any other will do.
+                Err(Silence::Taken) if exchange.terms.pool.is_some() => {}
+                chosen => return chosen,
+            }
+        }
+        let pool = exchange.terms.pool.ok_or(Silence::StaticOnly)?;
+        self.within_limits(exchange)?;
+        let tag = leasehold_pool::OwnerTag::from_hash(exchange.hash);
+        let wish = Wish { owner: Some(tag), preferred: requested, last };
+        let grant = self.pools.acquire(pool, wish).map_err(|_| Silence::PoolEmpty)?;
+        let is_old_friend = last == Some(grant.claim.address());
+        let id = self.hold(exchange, grant.claim, number(grant.pool));
+        if !is_old_friend {
+            self.probe(exchange, id, out)?;
+        }
+        Ok(id)
+    }
+
+    /// The address of the client's static lease, whoever has it now.
+    fn choose_fixed(
+        &mut self,
+        exchange: &Exchange<'_>,
+        row: &FixedLease,
+        address: Ipv4Addr,
+        out: &mut Outbox,
+    ) -> Result<LeaseId, Silence> {
+        let place = exchange.place(address);
+        if let Some(holder) = self.book.at(place) {
+            self.settle(exchange.now, holder, out);
+        }
+        match self.pools.take_reserved(place.0, address) {
+            Ok(claim) => Ok(self.hold(exchange, claim, NO_POOL)),
+            Err(Refused::Quarantined) => Err(Silence::Conflict),
+            Err(_) => match self.book.at(place) {
+                Some(holder) if self.obeys(holder, row) => {
+                    if self.book.get(holder).state != State::Bound {
+                        self.give_up(holder);
+                        return self.take(exchange, address).ok_or(Silence::Taken);
+                    }
+                    Ok(holder)
+                }
+                _ => Err(Silence::Taken),
+            },
+        }
+    }
+
+    /// Whether the client may hold as many leases as one more.
+    pub(super) fn within_limits(&self, exchange: &Exchange<'_>) -> Result<(), Silence> {
+        let Some(limit) = exchange.server.client_mac_limit else { return Ok(()) };
+        let held = self.mac_limits.count(exchange.service.key, exchange.hardware);
+        let counts = !exchange.request.is_relayed();
+        if counts && held >= limit { Err(Silence::MacLimit) } else { Ok(()) }
+    }
+
+    /// Sends an OFFER for a lease that is the client's or held for it.
+    fn offer(&mut self, exchange: &Exchange<'_>, id: LeaseId, out: &mut Outbox) {
+        let now = exchange.now.boottime;
+        let left = seconds_until(now, self.book.get(id).deadline);
+        let failed = self.store.has_failed();
+        let lease = self.book.get_mut(id);
+        lease.state = lease.state.next(Step::Offer);
+        lease.heard = now;
+        lease.offers = lease.offers.saturating_add(1);
+        // RouterOS: of four offers in a row the third and the fourth are broadcast, in case the
+        // client cannot take unicasts and does not say so.
+        let unheard = matches!(lease.offers, 3 | 4);
+        let address = lease.address;
+        if lease.state == State::Offered {
+            self.hold_on(exchange, id);
+        }
+        let lease_time = if failed { left } else { exchange.lease_time() };
+        let given = Given {
+            message: Some(MessageType::Offer),
+            address,
+            parameters_of: address,
+            lease_time: Some(lease_time),
+            broadcast: unheard || exchange.wants_broadcast(),
+            promised: false,
+        };
+        self.give(exchange, Some(id), given, out);
+    }
+}

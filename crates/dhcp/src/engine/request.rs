@@ -1,0 +1,238 @@
+//! DHCPREQUEST in its four client states: RFC 2131 § 4.3.2.
+
+use core::net::Ipv4Addr;
+
+use dhcproto::v4::MessageType;
+
+use super::Engine;
+use super::book::{LeaseId, OfClient};
+use super::exchange::Exchange;
+use super::lease::State;
+use crate::event::{Denied, Ended, Silence};
+use crate::outbox::Outbox;
+use crate::wire::Requested;
+
+/// What becomes of a request. Nothing has happened yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// The client gets the lease that it holds, or takes over the one that its static lease gives.
+    Bind(LeaseId),
+    /// The client gets the address, which nobody has.
+    Take,
+    /// The client keeps its lease for the time that is left of it, no longer.
+    Keep(LeaseId),
+    /// The client cannot have the address.
+    Deny(Denied),
+    /// The client cannot have the address any more; its lease ends.
+    Evict(LeaseId, Denied),
+    /// It is not for us to answer.
+    Silent(Silence),
+}
+
+impl Engine {
+    pub(super) fn request(
+        &mut self,
+        exchange: &Exchange<'_>,
+        requested: Requested,
+        out: &mut Outbox,
+    ) {
+        if let Requested::Selecting { server, .. } = requested
+            && !self.is_ours(exchange, server)
+        {
+            self.not_selected(exchange);
+            self.silent(Some(exchange), exchange.request, Silence::OtherServer, out);
+            return;
+        }
+        let address = requested.address();
+        if let Some(id) = self.book.at(exchange.place(address)) {
+            self.settle(exchange.now, id, out);
+        }
+        let lease_time = exchange.lease_time();
+        let ack = Some(MessageType::Ack);
+        match self.judge(exchange, requested) {
+            Verdict::Bind(id) => self.bind(exchange, id, lease_time, ack, out),
+            Verdict::Take => match self.take(exchange, address) {
+                Some(id) => self.bind(exchange, id, lease_time, ack, out),
+                None => self.deny(exchange, address, Denied::Taken, out),
+            },
+            Verdict::Keep(id) => self.keep_promise(exchange, id, ack, out),
+            Verdict::Deny(reason) => self.deny(exchange, address, reason, out),
+            Verdict::Evict(id, reason) => {
+                self.end(exchange.now, id, Ended::Removed, out);
+                self.deny(exchange, address, reason, out);
+            }
+            Verdict::Silent(reason) => {
+                self.silent(Some(exchange), exchange.request, reason, out);
+            }
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+    //# A server with multiple network addresses MUST be prepared
+    //# to to accept any of its network addresses as identifying that server
+    //# in a DHCP message.
+    pub(super) fn is_ours(&self, exchange: &Exchange<'_>, server: Ipv4Addr) -> bool {
+        server == exchange.service.server_id
+            || self.services.is_own(server)
+            || exchange.server.server_address == Some(server)
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
+    //# Those servers not selected by the DHCPREQUEST message use
+    //# the message as notification that the client has declined that
+    //# server's offer.
+    fn not_selected(&mut self, exchange: &Exchange<'_>) {
+        let of = self.book.of(exchange.service.key, &exchange.traits(), exchange.hash);
+        if let Some(pending) = of.pending {
+            self.give_up(pending);
+        }
+    }
+
+    /// Decides; changes nothing.
+    fn judge(&self, exchange: &Exchange<'_>, requested: Requested) -> Verdict {
+        if exchange.terms.is_blocked() {
+            return Verdict::Silent(Silence::Blocked);
+        }
+        let address = requested.address();
+        let held = self.book.at(exchange.place(address));
+        let own = held.filter(|&id| self.is_holder(exchange, id));
+        let of = self.book.of(exchange.service.key, &exchange.traits(), exchange.hash);
+        if let Some((row, fixed)) = self.fixed(exchange) {
+            if fixed == address {
+                return self.judge_fixed(exchange, requested, held);
+            }
+            if self.is_obtainable(exchange, row, fixed) {
+                return self.evict(own, Denied::Moved);
+            }
+        }
+        if self.is_anothers(exchange, address) {
+            return match own {
+                Some(_) => self.evict(own, Denied::Reserved),
+                None => self.refuse(exchange, requested, of, Denied::Reserved),
+            };
+        }
+        match own {
+            Some(id) => self.judge_own(exchange, requested, id),
+            None => self.judge_strange(exchange, requested, held, of),
+        }
+    }
+
+    /// The address of the client's static lease.
+    fn judge_fixed(
+        &self,
+        exchange: &Exchange<'_>,
+        requested: Requested,
+        held: Option<LeaseId>,
+    ) -> Verdict {
+        let Some(id) = held else { return Verdict::Take };
+        let lease = self.book.get(id);
+        let row = exchange.terms.fixed;
+        match lease.state {
+            State::Ended => Verdict::Take,
+            State::Declined | State::Conflict => Verdict::Deny(Denied::Conflict),
+            _ if self.is_holder(exchange, id) => Verdict::Bind(id),
+            _ if row.is_some_and(|row| self.obeys(id, row)) => Verdict::Bind(id),
+            _ => self.refuse(exchange, requested, OfClient::default(), Denied::Taken),
+        }
+    }
+
+    /// An address that is the client's already.
+    fn judge_own(&self, exchange: &Exchange<'_>, requested: Requested, id: LeaseId) -> Verdict {
+        let lease = self.book.get(id);
+        let may_have = self.may_have(exchange, lease.address);
+        match lease.state {
+            State::Testing => Verdict::Silent(Silence::Testing),
+            // Never a NAK because of a configuration: what was promised holds.
+            State::Bound if !may_have => Verdict::Keep(id),
+            State::Bound | State::Offered if may_have => Verdict::Bind(id),
+            State::Ended if may_have => Verdict::Take,
+            _ => {
+                let reason = self.reason_outside(exchange, lease.address);
+                self.refuse(exchange, requested, OfClient::default(), reason)
+            }
+        }
+    }
+
+    /// An address that is not the client's.
+    fn judge_strange(
+        &self,
+        exchange: &Exchange<'_>,
+        requested: Requested,
+        held: Option<LeaseId>,
+        of: OfClient,
+    ) -> Verdict {
+        let address = requested.address();
+        match held.map(|id| self.book.get(id).state) {
+            Some(State::Testing | State::Offered | State::Bound) => {
+                return self.refuse(exchange, requested, of, Denied::Taken);
+            }
+            Some(State::Declined | State::Conflict) => {
+                return self.refuse(exchange, requested, of, Denied::Conflict);
+            }
+            Some(State::Ended) | None => {}
+        }
+        let is_selecting = matches!(requested, Requested::Selecting { .. });
+        if is_selecting && (of.pending.is_some() || of.bound.is_some()) {
+            return Verdict::Deny(Denied::NotOffered);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+        //# If the network is correct, then the DHCP server should check if
+        //# the client's notion of its IP address is correct. If not, then the
+        //# server SHOULD send a DHCPNAK message to the client.
+        if of.bound.is_some() {
+            let on_network = self.is_on_network(exchange, address);
+            let reason = if on_network { Denied::WrongAddress } else { Denied::WrongNetwork };
+            return Verdict::Deny(reason);
+        }
+        if exchange.is_withheld(address) {
+            return Verdict::Silent(Silence::Withheld);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+        //# If the DHCP
+        //# server has no record of this client, then it MUST remain silent,
+        //# and MAY output a warning to the network administrator.
+        if !is_selecting && !exchange.is_authoritative() {
+            return Verdict::Silent(Silence::NotAuthoritative);
+        }
+        if !self.is_given_from_pool(exchange, address) {
+            return Verdict::Deny(self.reason_outside(exchange, address));
+        }
+        if let Err(reason) = self.may_begin(exchange).and_then(|()| self.within_limits(exchange)) {
+            return Verdict::Silent(reason);
+        }
+        if self.store.has_failed() {
+            return Verdict::Silent(Silence::StoreFailed);
+        }
+        Verdict::Take
+    }
+
+    /// NAK, unless it is not for us to say so.
+    fn refuse(
+        &self,
+        exchange: &Exchange<'_>,
+        requested: Requested,
+        of: OfClient,
+        reason: Denied,
+    ) -> Verdict {
+        let is_selecting = matches!(requested, Requested::Selecting { .. });
+        let is_known = of.bound.is_some() || of.pending.is_some();
+        if is_selecting || is_known || exchange.is_authoritative() {
+            Verdict::Deny(reason)
+        } else {
+            Verdict::Silent(Silence::NotAuthoritative)
+        }
+    }
+
+    /// NAK for a client that has to move; what it has of the address ends.
+    fn evict(&self, own: Option<LeaseId>, reason: Denied) -> Verdict {
+        match own.filter(|&id| self.book.get(id).state == State::Bound) {
+            Some(id) => Verdict::Evict(id, reason),
+            None => Verdict::Deny(reason),
+        }
+    }
+
+    fn reason_outside(&self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Denied {
+        let on_network = self.is_on_network(exchange, address);
+        if on_network { Denied::OutsidePools } else { Denied::WrongNetwork }
+    }
+}

@@ -1,0 +1,137 @@
+//! Records of the store become leases again.
+
+use core::net::Ipv4Addr;
+use core::time::Duration;
+
+use leasehold_pool::SpaceId;
+
+use super::Engine;
+use super::book::{LeaseId, NEVER, Place};
+use super::lease::{Client, Hold, Lease, State};
+use super::supply::NO_POOL;
+use crate::config::Identifiers;
+use crate::record::{Binding, Change, Record};
+use crate::time::{Boottime, Wall};
+
+impl Engine {
+    /// Takes one record from the store, in the order of the store, before anything else.
+    ///
+    /// A lease whose time is over comes back all the same: it ends with the first
+    /// [`Tick`](crate::Input::Tick), so that its end is told and recorded like any other.
+    pub fn restore(&mut self, record: Record) {
+        let Record { location, at, change } = record;
+        let space = match &*location.space {
+            "" => Some(SpaceId::MAIN),
+            name => self.pools.space(name),
+        };
+        // An address space that no pool names any more: its leases stay in the store.
+        let Some(space) = space else { return };
+        let place = (space, location.address);
+        match change {
+            Change::Bound(binding) => self.restore_bound(place, at, &binding),
+            Change::Renewed { lease_time } => {
+                if let Some(id) = self.restored(place, State::Bound) {
+                    let deadline = self.clock.deadline(at, lease_time);
+                    self.book.set_deadline(id, deadline);
+                    self.book.get_mut(id).since = self.before(at);
+                }
+            }
+            Change::Released | Change::Expired | Change::Removed => self.restore_ended(place),
+            Change::Quarantined { seconds, by, declined } => {
+                let state = if declined { State::Declined } else { State::Conflict };
+                self.clear(place);
+                let until = self.clock.deadline(at, seconds);
+                if until > self.clock.start().boottime {
+                    self.insert_restored(place, state, at, until, 0, Client::station(by));
+                }
+            }
+        }
+    }
+
+    fn restore_bound(&mut self, place: Place, at: Wall, binding: &Binding) {
+        self.clear(place);
+        let until = self.clock.deadline(at, binding.lease_time);
+        let key = self.services.key(&binding.server).0;
+        self.insert_restored(place, State::Bound, at, until, key, Client::restore(binding));
+    }
+
+    fn restore_ended(&mut self, place: Place) {
+        let Some(id) = self.restored(place, State::Bound) else {
+            self.clear(place);
+            return;
+        };
+        let tag = self.tag(id);
+        self.mac_limits.let_go(self.book.get(id));
+        let hold = core::mem::take(&mut self.book.get_mut(id).hold);
+        self.book.set_state(id, State::Ended, self.clock.start().boottime, NEVER);
+        if let Hold::Claimed(claim) = hold {
+            self.pools.release(claim, Some(tag));
+        }
+    }
+
+    fn insert_restored(
+        &mut self,
+        (space, address): (SpaceId, Ipv4Addr),
+        state: State,
+        at: Wall,
+        deadline: Boottime,
+        server: u32,
+        client: Client,
+    ) {
+        let claim = self.pools.take(space, address);
+        let claim = claim.or_else(|_| self.pools.take_reserved(space, address)).ok();
+        let hold = match claim {
+            None => Hold::None,
+            Some(claim) if state.is_quarantined() => {
+                Hold::Quarantined(self.pools.quarantine(claim))
+            }
+            Some(claim) => Hold::Claimed(claim),
+        };
+        let server = super::lease::ServerKey(server);
+        let index = self.services.with_key(server).and_then(|index| self.config.server(index));
+        let identifiers = index.map_or(Identifiers::default(), |server| server.identifiers);
+        let kind = client.traits().kind(identifiers);
+        let id = self.book.insert(Lease {
+            space,
+            server,
+            address,
+            state,
+            kind,
+            offers: 0,
+            pool: NO_POOL,
+            serial: 0,
+            checking: false,
+            hold,
+            deadline,
+            since: self.before(at),
+            heard: Boottime(0),
+            displaced: None,
+            client,
+        });
+        self.mac_limits.held(self.book.get(id));
+    }
+
+    /// The lease at a place, if it is in that state.
+    fn restored(&self, place: Place, state: State) -> Option<LeaseId> {
+        self.book.at(place).filter(|&id| self.book.get(id).state == state)
+    }
+
+    /// Forgets the lease at a place.
+    fn clear(&mut self, place: Place) {
+        let Some(id) = self.book.at(place) else { return };
+        self.mac_limits.let_go(self.book.get(id));
+        let lease = self.book.remove(id);
+        match lease.hold {
+            Hold::None => {}
+            Hold::Claimed(claim) => self.pools.release(claim, None),
+            Hold::Quarantined(quarantined) => self.pools.pardon(quarantined, None),
+        }
+    }
+
+    /// A time before the start, as far as the clock since boot goes back.
+    fn before(&self, at: Wall) -> Boottime {
+        let start = self.clock.start();
+        let ago = Duration::from_secs(start.wall.0.saturating_sub(at.0)).as_millis();
+        Boottime(start.boottime.0.saturating_sub(u64::try_from(ago).unwrap_or(u64::MAX)))
+    }
+}

@@ -1,0 +1,203 @@
+//! What each pool has left, and how much of it may be held by offers and quarantines.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use leasehold_pool::{PoolId, Pools, Usage};
+
+use super::book::{Book, LeaseId};
+use super::lease::{Lease, State};
+use crate::config::Settings;
+use crate::time::Boottime;
+
+/// A pool of the present snapshot, small enough to stand in a lease; [`NO_POOL`] is none.
+pub(super) type PoolNumber = u16;
+
+/// The lease's address is in no pool, or it matters no more which one.
+pub(super) const NO_POOL: PoolNumber = PoolNumber::MAX;
+
+/// Offers that may be held however little is free.
+const OFFERS_MIN: u64 = 16;
+
+/// For so long the pool's counts are believed; reading them costs a microsecond for a /16.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The pools of the present snapshot.
+#[derive(Debug, Default)]
+pub(super) struct Supply {
+    pools: Vec<PoolSupply>,
+    serial: u32,
+}
+
+#[derive(Debug)]
+struct PoolSupply {
+    id: PoolId,
+    /// Offers in the order in which they were made; those that are over are skipped.
+    offers: VecDeque<(LeaseId, u32)>,
+    /// How many of `offers` are not over.
+    offered: u64,
+    /// Quarantined leases in the order in which they came; those that are over are skipped.
+    quarantined: VecDeque<LeaseId>,
+    usage: Usage,
+    read_at: Option<Boottime>,
+    /// Granted since the counts were read.
+    granted: u64,
+}
+
+impl Supply {
+    /// Counts anew for another snapshot: numbers of pools may have changed.
+    pub(super) fn adopt(&mut self, pools: &Pools, book: &mut Book) {
+        self.pools = pools.pools().map(PoolSupply::new).collect();
+        let mut pending: Vec<_> = (book.ids())
+            .filter(|&id| {
+                let state = book.get(id).state;
+                matches!(state, State::Testing | State::Offered) || state.is_quarantined()
+            })
+            .map(|id| (book.get(id).since, id))
+            .collect();
+        pending.sort_unstable();
+        for (_, id) in pending {
+            let lease = book.get(id);
+            let at = |pool: &PoolId| {
+                pools.space_of(*pool) == lease.space && pools.contains(*pool, lease.address)
+            };
+            let pool = pools.pools().find(at);
+            let (is_fixed, state) = (lease.pool == NO_POOL, lease.state);
+            let number = pool.filter(|_| !is_fixed).map_or(NO_POOL, number);
+            book.get_mut(id).pool = number;
+            if state.is_quarantined() {
+                self.quarantined(number, id);
+            } else {
+                let serial = self.offered(number, id);
+                book.get_mut(id).serial = serial;
+            }
+        }
+    }
+
+    /// An address of the pool is held for a client; the lease keeps the serial number.
+    pub(super) fn offered(&mut self, pool: PoolNumber, id: LeaseId) -> u32 {
+        self.serial = self.serial.wrapping_add(1);
+        if let Some(pool) = self.pools.get_mut(usize::from(pool)) {
+            pool.offers.push_back((id, self.serial));
+            pool.offered += 1;
+            pool.granted += 1;
+        }
+        self.serial
+    }
+
+    /// The lease is not held by an offer any more: bound, or given up.
+    pub(super) fn unoffered(&mut self, lease: &Lease) {
+        if let Some(pool) = self.pools.get_mut(usize::from(lease.pool)) {
+            pool.offered = pool.offered.saturating_sub(1);
+        }
+    }
+
+    /// The offer that has to make room, if the pool's offers hold too much already: at most ten
+    /// percent of what is free, but always sixteen.
+    pub(super) fn excess(
+        &mut self,
+        number: PoolNumber,
+        now: Boottime,
+        pools: &Pools,
+        book: &Book,
+    ) -> Option<LeaseId> {
+        let pool = self.pools.get_mut(usize::from(number))?;
+        pool.read(now, pools);
+        let free = pool.available() + pool.offered;
+        if pool.offered <= OFFERS_MIN.max(free / 10) {
+            pool.trim(number, book);
+            return None;
+        }
+        while let Some(&(id, serial)) = pool.offers.front() {
+            if is_offer(book, id, serial, number) {
+                return Some(id);
+            }
+            pool.offers.pop_front();
+        }
+        None
+    }
+
+    /// Milliseconds that an offer is held: less when the pool is nearly empty.
+    pub(super) fn hold_ms(
+        &mut self,
+        number: PoolNumber,
+        now: Boottime,
+        pools: &Pools,
+        settings: &Settings,
+    ) -> u32 {
+        let Some(pool) = self.pools.get_mut(usize::from(number)) else { return settings.offer_ms };
+        pool.read(now, pools);
+        let is_scarce = pool.available() < pool.usage.total / 10;
+        if is_scarce { settings.offer_scarce_ms } else { settings.offer_ms }
+    }
+
+    /// An address of the pool is out of use; at most ten percent of a pool may be, but always one.
+    /// What is returned has to come back into use.
+    pub(super) fn quarantined(&mut self, pool: PoolNumber, id: LeaseId) {
+        if let Some(pool) = self.pools.get_mut(usize::from(pool)) {
+            pool.quarantined.push_back(id);
+        }
+    }
+
+    /// The quarantine that has to end because too much of the pool is out of use.
+    pub(super) fn excess_quarantine(
+        &mut self,
+        number: PoolNumber,
+        pools: &Pools,
+        book: &Book,
+    ) -> Option<LeaseId> {
+        let pool = self.pools.get_mut(usize::from(number))?;
+        pool.quarantined.retain(|&id| {
+            book.find(id).is_some_and(|it| it.pool == number && it.state.is_quarantined())
+        });
+        let most = (pools.usage(pool.id).total / 10).max(1);
+        let excess = pool.quarantined.len() as u64 > most;
+        if excess { pool.quarantined.pop_front() } else { None }
+    }
+}
+
+impl PoolSupply {
+    fn new(id: PoolId) -> Self {
+        Self {
+            id,
+            offers: VecDeque::new(),
+            offered: 0,
+            quarantined: VecDeque::new(),
+            usage: Usage::default(),
+            read_at: None,
+            granted: 0,
+        }
+    }
+
+    fn read(&mut self, now: Boottime, pools: &Pools) {
+        let old = self.read_at.is_none_or(|at| at.until(now) >= FRESH);
+        if old || self.granted > self.usage.available / 16 {
+            self.usage = pools.usage(self.id);
+            self.read_at = Some(now);
+            self.granted = 0;
+        }
+    }
+
+    fn available(&self) -> u64 {
+        self.usage.available.saturating_sub(self.granted)
+    }
+
+    /// Keeps offers that are over from piling up behind one that is renewed again and again.
+    fn trim(&mut self, number: PoolNumber, book: &Book) {
+        if self.offers.len() as u64 > 2 * self.offered + 64 {
+            self.offers.retain(|&(id, serial)| is_offer(book, id, serial, number));
+        }
+    }
+}
+
+/// The number of a pool; there are never as many as would not fit.
+pub(super) fn number(pool: PoolId) -> PoolNumber {
+    PoolNumber::try_from(pool.index()).unwrap_or(NO_POOL)
+}
+
+fn is_offer(book: &Book, id: LeaseId, serial: u32, pool: PoolNumber) -> bool {
+    book.find(id).is_some_and(|lease| {
+        matches!(lease.state, State::Testing | State::Offered)
+            && (lease.serial, lease.pool) == (serial, pool)
+    })
+}
