@@ -16,6 +16,7 @@ mod guard;
 mod keeper;
 mod plane;
 
+pub(crate) use file::write_whole;
 pub use file::{ConfigFile, FileError};
 pub use keeper::{Keeper, Refused};
 pub use plane::Plane;

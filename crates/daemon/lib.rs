@@ -1,14 +1,16 @@
 //! The daemon: sockets, store and faces around the sans-IO engine.
 
 pub mod bench;
+pub mod check;
 pub mod clock;
 pub mod configuration;
-pub mod demo;
 pub mod control;
+pub mod demo;
 pub mod journal;
 pub mod log;
 pub mod net;
 pub mod probe;
 pub mod serve;
 pub mod store;
+pub mod transfer;
 pub mod worker;

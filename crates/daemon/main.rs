@@ -6,8 +6,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use leasehold::bench::{self, Bench};
+use leasehold::check::{self, Check};
 use leasehold::probe::{self, Probe};
 use leasehold::serve::{self, ServeError};
+use leasehold::transfer::{self, Export, Import};
 use leasehold::{demo, log};
 
 /// A DHCPv4 server for Linux that speaks RouterOS.
@@ -37,7 +39,10 @@ enum Command {
         )]
         state: PathBuf,
     },
+    Import(Import),
+    Export(Export),
     Probe(Probe),
+    Check(Check),
     /// Show the whole of it: a client gets its lease, the server is killed, the lease survives.
     ///
     /// Runs in namespaces of its own, as root or as a user who may make them.
@@ -55,7 +60,10 @@ const EX_CONFIG: u8 = 78;
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve { config, state } => serve(serve::Options { config, state }),
+        Command::Import(import) => told(transfer::import(&import)),
+        Command::Export(export) => told(transfer::export(&export)),
         Command::Probe(probe) => told(probe::run(&probe.options(), &mut io::stdout())),
+        Command::Check(check) => check::run(&check, &mut io::stdout()).unwrap_or(ExitCode::FAILURE),
         Command::Bench(bench) => bench::run(&bench),
         Command::Demo { stage: None } => told(demo::run()),
         Command::Demo { stage: Some(stage) } => told(demo::play(&demo::Scene { stage })),

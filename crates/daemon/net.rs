@@ -9,7 +9,7 @@
 pub(crate) mod filter;
 pub mod frame;
 pub(crate) mod packet;
-mod probe;
+pub(crate) mod probe;
 pub mod routed;
 pub mod sockets;
 pub(crate) mod sys;

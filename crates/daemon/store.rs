@@ -148,10 +148,7 @@ impl Opened {
     ) -> Result<Self, OpenError> {
         let unusable = |error| OpenError::Directory(directory.to_owned(), error);
         fs::create_dir_all(directory).map_err(unusable)?;
-        let lock = Lock::take(&directory.join("lock")).map_err(|error| match error {
-            LockError::Held(path) => OpenError::Locked(path),
-            LockError::Io(path, error) => OpenError::Directory(path, error),
-        })?;
+        let lock = lock(directory)?;
         let path = store_path(directory);
         let fault = |fault| OpenError::Store(path.clone(), fault);
         let existed = path.join("db").exists();
@@ -218,6 +215,18 @@ impl Opened {
     }
 }
 
+/// Gives the records of a store that nobody has open to `restore`; changes nothing in it, and
+/// judges nothing.
+pub fn peek(directory: &Path, restore: impl FnMut(Record)) -> Result<(), OpenError> {
+    let _lock = lock(directory)?;
+    let path = store_path(directory);
+    let fault = |fault| OpenError::Store(path.clone(), fault);
+    let mut database = Database::open(&path, &Settings::default()).map_err(fault)?;
+    database.keep_corrupt();
+    Folding::load(&database, restore).map_err(fault)?;
+    Ok(())
+}
+
 /// The running store, as its one worker sees it.
 #[derive(Debug)]
 pub struct Store {
@@ -274,6 +283,13 @@ impl Historian {
     pub fn history(&self, query: Query, answer: impl FnOnce(Result<Page, Fault>) + Send + 'static) {
         let _ = self.0.send(Order::History(query, Box::new(answer)));
     }
+}
+
+fn lock(directory: &Path) -> Result<Lock, OpenError> {
+    Lock::take(&directory.join("lock")).map_err(|error| match error {
+        LockError::Held(path) => OpenError::Locked(path),
+        LockError::Io(path, error) => OpenError::Directory(path, error),
+    })
 }
 
 fn clock() -> Wall {

@@ -14,7 +14,7 @@ const POINTS: usize = 200;
 
 /// The plot of a run: its main stream, and the bound clients' renewals if there were any.
 pub(super) fn svg(report: &Report) -> String {
-    let mut outcomes = vec![(report.scenario, &report.main)];
+    let mut outcomes = vec![(report.scenario, &report.load.outcome)];
     outcomes.extend(report.bound.as_ref().map(|bound| ("renewals", bound)));
     let courses: Vec<_> = outcomes.iter().map(|(_, outcome)| course(outcome)).collect();
     let curves: Vec<_> = outcomes.iter().map(|(_, outcome)| curve(outcome)).collect();

@@ -22,16 +22,37 @@ pub(super) struct Report {
     pub(super) arrivals: String,
     pub(super) clients: u32,
     pub(super) seed: u64,
-    #[serde(rename = "load")]
-    pub(super) main: Outcome,
+    /// The DORAs that bound the clients before the load, in a closed loop.
+    pub(super) binding: Option<Phase>,
+    pub(super) load: Phase,
     /// The clients of `--bound`, which renewed meanwhile.
     pub(super) bound: Option<Outcome>,
     pub(super) answers_checked: u64,
     pub(super) foreign_answers: u64,
     pub(super) faults: Vec<FaultReport>,
-    pub(super) server: Option<ServerReport>,
-    pub(super) generator: GeneratorReport,
+    /// Answers that the kernel dropped because the generator was too slow to read them.
+    pub(super) answers_dropped: u64,
     pub(super) interrupted: bool,
+}
+
+/// A stream of exchanges, and the CPU time while it ran.
+#[derive(Debug, Serialize)]
+pub(super) struct Phase {
+    #[serde(flatten)]
+    pub(super) outcome: Outcome,
+    pub(super) cpu: Cpu,
+}
+
+/// CPU time per exchange, microseconds.
+#[derive(Debug, Serialize)]
+pub(super) struct Cpu {
+    /// The processes of `--pid`.
+    pub(super) server_us: Option<f64>,
+    pub(super) generator_us: f64,
+    /// The whole machine: server, generator, kernel, and whatever else ran.
+    pub(super) system_us: f64,
+    /// Datagrams that the server's sockets dropped because they were full.
+    pub(super) server_dropped: Option<u64>,
 }
 
 /// One stream of exchanges.
@@ -85,36 +106,18 @@ pub(super) struct FaultReport {
     pub(super) first: String,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct ServerReport {
-    pub(super) cpu_s: f64,
-    pub(super) cpu_us_per_exchange: f64,
-    pub(super) datagrams_dropped: u64,
-}
-
-#[derive(Debug, Default, Serialize)]
-pub(super) struct GeneratorReport {
-    pub(super) cpu_us_per_exchange: f64,
-    /// Of the whole machine: the server, this generator, the kernel, and whatever else runs.
-    pub(super) system_cpu_us_per_exchange: f64,
-    pub(super) answers_dropped: u64,
-}
-
-impl Report {
-    /// Notes the CPU time that all exchanges of the run took.
-    pub(super) fn price(&mut self, usage: Usage, with_server: bool, dropped: u64) {
-        let done = self.main.done + self.bound.as_ref().map_or(0, |bound| bound.done);
+impl Phase {
+    /// Names the price of all exchanges that ended while `usage` was used.
+    pub(super) fn new(streams: &[Stream], usage: Usage, with_server: bool) -> Self {
+        let done: u64 = streams.iter().map(|stream| stream.tally.done).sum();
         let each = |nanoseconds: u64| nanoseconds as f64 / 1e3 / done.max(1) as f64;
-        self.server = with_server.then(|| ServerReport {
-            cpu_s: usage.server as f64 / 1e9,
-            cpu_us_per_exchange: each(usage.server),
-            datagrams_dropped: usage.server_dropped,
-        });
-        self.generator = GeneratorReport {
-            cpu_us_per_exchange: each(usage.generator),
-            system_cpu_us_per_exchange: each(usage.system),
-            answers_dropped: dropped,
+        let cpu = Cpu {
+            server_us: with_server.then(|| each(usage.server)),
+            generator_us: each(usage.generator),
+            system_us: each(usage.system),
+            server_dropped: with_server.then_some(usage.server_dropped),
         };
+        Self { outcome: Outcome::of(&streams[0]), cpu }
     }
 }
 
@@ -177,31 +180,23 @@ pub(super) fn faults(faults: &Faults) -> Vec<FaultReport> {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(binding) = &self.binding {
+            writeln!(f, "{} DORA of the clients that are to be bound", self.way)?;
+            write!(f, "{binding}")?;
+        }
         let Self { way, scenario, clients, seed, arrivals, .. } = self;
         writeln!(f, "{way} {scenario}: {clients} clients, {arrivals}, seed {seed}")?;
-        write!(f, "{}", self.main)?;
+        write!(f, "{}", self.load)?;
         if let Some(bound) = &self.bound {
             writeln!(f, "renewals of the bound clients meanwhile")?;
             write!(f, "{bound}")?;
         }
-        if let Some(server) = &self.server {
-            writeln!(
-                f,
-                "  server     {:.1} µs CPU an exchange ({:.2} s in all), {} datagrams dropped",
-                server.cpu_us_per_exchange, server.cpu_s, server.datagrams_dropped
-            )?;
-        }
-        let generator = &self.generator;
-        writeln!(
-            f,
-            "  generator  {:.1} µs CPU an exchange, {} answers dropped; the whole machine {:.1} µs",
-            generator.cpu_us_per_exchange,
-            generator.answers_dropped,
-            generator.system_cpu_us_per_exchange
-        )?;
-        write!(f, "  checked    {} answers", self.answers_checked)?;
+        write!(f, "checked {} answers", self.answers_checked)?;
         if self.foreign_answers > 0 {
             write!(f, ", {} for other hosts passed over", self.foreign_answers)?;
+        }
+        if self.answers_dropped > 0 {
+            write!(f, ", {} dropped by this machine's kernel", self.answers_dropped)?;
         }
         writeln!(
             f,
@@ -212,9 +207,24 @@ impl fmt::Display for Report {
             writeln!(f, "    {count} times not so: {rule}\n      first: {first}")?;
         }
         if self.interrupted {
-            writeln!(f, "  interrupted: what was under way is not counted")?;
+            writeln!(f, "interrupted: what was under way is not counted")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cpu { server_us, generator_us, system_us, server_dropped } = &self.cpu;
+        write!(f, "{}  CPU        ", self.outcome)?;
+        if let Some(server) = server_us {
+            write!(f, "server {server:.1}, ")?;
+        }
+        write!(f, "generator {generator_us:.1}, whole machine {system_us:.1} µs an exchange")?;
+        if let Some(dropped) = server_dropped.filter(|&dropped| dropped > 0) {
+            write!(f, "; the server's sockets dropped {dropped}")?;
+        }
+        writeln!(f)
     }
 }
 

@@ -22,7 +22,7 @@ use super::null::{Log, NullServer};
 use super::packet::{Messages, Profile};
 use super::plot;
 use super::progress::Progress;
-use super::report::{self, GeneratorReport, Outcome, Report};
+use super::report::{self, Outcome, Phase, Report};
 use super::stream::{Stream, Work};
 
 /// Why a run could not be made.
@@ -30,8 +30,8 @@ use super::stream::{Stream, Work};
 pub(super) enum Error {
     /// A socket, a file or a process could not be used.
     Io(&'static str, io::Error),
-    /// Some of the clients that the load needs got no lease.
-    Unbound { wanted: u64, bound: u64 },
+    /// None of the clients that were to be bound before the load got a lease.
+    Unbound { clients: u32 },
     /// More clients than there are numbers.
     TooManyClients,
 }
@@ -40,9 +40,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(what, error) => write!(f, "{what}: {error}"),
-            Self::Unbound { wanted, bound } => {
-                write!(f, "only {bound} of {wanted} clients could be bound before the load: ")?;
-                write!(f, "is the pool large enough?")
+            Self::Unbound { clients } => {
+                write!(f, "none of {clients} clients got a lease: does the server answer here?")
             }
             Self::TooManyClients => {
                 write!(f, "--clients and --bound are more than {CLIENTS_MAX} together")
@@ -93,8 +92,9 @@ fn profile(load: &Load, giaddr: Ipv4Addr, broadcast: bool, option_82: bool) -> P
 /// What a run leaves for its report.
 pub(super) struct Measured {
     run: Run,
-    streams: Vec<Stream>,
-    usage: Usage,
+    binding: Option<Phase>,
+    load: Phase,
+    bound: Option<Outcome>,
 }
 
 /// Binds the clients that have to be bound, then runs the load.
@@ -109,24 +109,34 @@ pub(super) fn measure(
     let mut run = Run::new(carrier, messages, load.seed, total, &load.retry)
         .spinning(load.spin)
         .showing(progress);
-    let network = |error| Error::Io("the network", error);
     let work = work(load.scenario);
     let bound_first = if matches!(work, Work::Renew | Work::Mixed) { total } else { load.bound };
-    if bound_first > 0 {
-        bind(&mut run, bound_first, load).map_err(network)?.map_or(Ok(()), Err)?;
-    }
-    let before = Usage::read(&load.pid).map_err(|error| Error::Io("CPU times (--pid)", error))?;
+    let binding = if bound_first > 0 { Some(bind(&mut run, bound_first, load)?) } else { None };
     let (now, random) = run.clock();
     let mut streams = vec![main_stream(load, work, now, random)];
     if let Some(rate) = load.bound_rate.filter(|_| load.bound > 0) {
         streams.push(Stream::new(Work::Renew, 0..load.bound, Arrivals::rate(now, rate, random)));
     }
-    run.progress.begin("load", now);
-    run.drive(&mut streams).map_err(network)?;
+    let phase = drive(&mut run, "load", &mut streams, load)?;
+    let bound = streams.get(1).map(Outcome::of);
+    Ok(Measured { run, binding, load: phase, bound })
+}
+
+/// Runs streams, and takes what they and the server's work behind them cost.
+fn drive(
+    run: &mut Run,
+    label: &'static str,
+    streams: &mut [Stream],
+    load: &Load,
+) -> Result<Phase, Error> {
+    let usage = || Usage::read(&load.pid).map_err(|error| Error::Io("CPU times (--pid)", error));
+    let before = usage()?;
+    let (now, _) = run.clock();
+    run.progress.begin(label, now);
+    run.drive(streams).map_err(|error| Error::Io("the network", error))?;
     run.progress.end();
     thread::sleep(load.settle);
-    let after = Usage::read(&load.pid).map_err(|error| Error::Io("CPU times (--pid)", error))?;
-    Ok(Measured { run, streams, usage: after.since(&before) })
+    Ok(Phase::new(streams, usage()?.since(&before), !load.pid.is_empty()))
 }
 
 fn work(scenario: Scenario) -> Work {
@@ -138,15 +148,11 @@ fn work(scenario: Scenario) -> Work {
     }
 }
 
-fn bind(run: &mut Run, count: u32, load: &Load) -> io::Result<Option<Error>> {
+fn bind(run: &mut Run, count: u32, load: &Load) -> Result<Phase, Error> {
     let outstanding = u64::from(load.outstanding);
     let stream = Stream::new(Work::Dora, 0..count, Arrivals::Closed { outstanding });
-    let mut streams = [stream.limited(u64::from(count))];
-    let (now, _) = run.clock();
-    run.progress.begin("binding", now);
-    run.drive(&mut streams)?;
-    let (wanted, bound) = (u64::from(count), streams[0].tally.done);
-    Ok((bound < wanted).then_some(Error::Unbound { wanted, bound }))
+    let phase = drive(run, "binding", &mut [stream.limited(u64::from(count))], load)?;
+    if phase.outcome.done == 0 { Err(Error::Unbound { clients: count }) } else { Ok(phase) }
 }
 
 fn main_stream(load: &Load, work: Work, now: u64, random: &mut Rng) -> Stream {
@@ -167,7 +173,7 @@ fn main_stream(load: &Load, work: Work, now: u64, random: &mut Rng) -> Stream {
 
 /// Writes the report; tells whether the server kept the rules.
 fn finish(way: &'static str, load: &Load, measured: Measured) -> Result<bool, Error> {
-    let report = describe(way, load, &measured);
+    let report = describe(way, load, measured);
     if load.json.as_deref() != Some(Path::new("-")) {
         print(&report.to_string())?;
     }
@@ -189,8 +195,7 @@ fn print(text: &str) -> Result<(), Error> {
     io::stdout().write_all(text.as_bytes()).map_err(|error| Error::Io("standard output", error))
 }
 
-pub(super) fn describe(way: &'static str, load: &Load, measured: &Measured) -> Report {
-    let Measured { run, streams, usage } = measured;
+pub(super) fn describe(way: &'static str, load: &Load, measured: Measured) -> Report {
     let arrivals = match (load.within, load.rate) {
         (Some(span), _) => format!("open loop, all within {} s", span.as_secs_f64()),
         (None, Some(rate)) => format!("open loop, {rate} a second"),
@@ -202,24 +207,23 @@ pub(super) fn describe(way: &'static str, load: &Load, measured: &Measured) -> R
         Scenario::Mixed => "mixed",
         Scenario::Discover => "DISCOVER",
     };
-    let mut report = Report {
+    let Measured { run, binding, load: phase, bound } = measured;
+    Report {
         version: env!("CARGO_PKG_VERSION"),
         way,
         scenario,
         arrivals,
         clients: load.clients,
         seed: load.seed,
-        main: Outcome::of(&streams[0]),
-        bound: streams.get(1).map(Outcome::of),
+        binding,
+        load: phase,
+        bound,
         answers_checked: run.matched,
         foreign_answers: run.foreign,
         faults: report::faults(&run.faults),
-        server: None,
-        generator: GeneratorReport::default(),
+        answers_dropped: run.carrier.dropped(),
         interrupted: INTERRUPTED.load(Ordering::Relaxed),
-    };
-    report.price(*usage, !load.pid.is_empty(), run.carrier.dropped());
-    report
+    }
 }
 
 fn serve_null(null: &Null) -> Result<(), Error> {

@@ -31,20 +31,21 @@ fn load(arguments: &str) -> Load {
     }
 }
 
+fn relay() -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)
+}
+
+fn messages(option_82: bool) -> Messages {
+    let giaddr = *relay().ip();
+    Messages::new(Profile { giaddr, broadcast: false, client_id: true, host_name: true, option_82 })
+}
+
 fn run(arguments: &str, server: SocketAddrV4, option_82: bool) -> Report {
     let load = load(arguments);
-    let relay = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
-    let giaddr = *relay.ip();
-    let messages = Messages::new(Profile {
-        giaddr,
-        broadcast: false,
-        client_id: true,
-        host_name: true,
-        option_82,
-    });
-    let carrier = Carrier::relayed(relay, server, messages.size()).expect("a loopback socket");
+    let messages = messages(option_82);
+    let carrier = Carrier::relayed(relay(), server, messages.size()).expect("a loopback socket");
     let measured = measure(&load, carrier, messages).expect("a run");
-    describe("relayed", &load, &measured)
+    describe("relayed", &load, measured)
 }
 
 fn v4(address: SocketAddr) -> SocketAddrV4 {
@@ -105,26 +106,26 @@ fn rules(report: &Report) -> Vec<&str> {
 #[test]
 fn every_client_is_bound_once() {
     let report = against_null("dora --clients 500 --outstanding 16", true, None);
-    assert_eq!((report.main.started, report.main.done), (500, 500));
+    assert_eq!((report.load.outcome.started, report.load.outcome.done), (500, 500));
     assert_eq!(report.answers_checked, 1000);
     assert_eq!(rules(&report), [""; 0]);
-    assert_eq!(report.main.latency_ms.count, 500);
-    assert_eq!(report.main.course.done.iter().sum::<u32>(), 500);
+    assert_eq!(report.load.outcome.latency_ms.count, 500);
+    assert_eq!(report.load.outcome.course.done.iter().sum::<u32>(), 500);
 }
 
 #[test]
 fn renewals_come_after_binding_and_are_counted_alone() {
     let report = against_null("renew --clients 100 --exchanges 300", false, None);
-    assert_eq!((report.main.started, report.main.done), (300, 300));
+    assert_eq!((report.load.outcome.started, report.load.outcome.done), (300, 300));
     assert_eq!(report.answers_checked, 200 + 300);
-    assert!(report.main.discover_to_offer_ms.is_none());
+    assert!(report.load.outcome.discover_to_offer_ms.is_none());
     assert_eq!(rules(&report), [""; 0]);
 }
 
 #[test]
 fn a_mixed_load_ends() {
     let report = against_null("mixed --clients 200 --exchanges 1000 --seed 5", false, None);
-    assert_eq!((report.main.started, report.main.done), (1000, 1000));
+    assert_eq!((report.load.outcome.started, report.load.outcome.done), (1000, 1000));
     assert_eq!(rules(&report), [""; 0]);
 }
 
@@ -132,7 +133,7 @@ fn a_mixed_load_ends() {
 fn an_open_loop_starts_everything_while_others_renew() {
     let arguments = "dora --clients 300 --within 200ms --bound 20 --bound-rate 500";
     let report = against_null(arguments, false, None);
-    assert_eq!((report.main.started, report.main.done), (300, 300));
+    assert_eq!((report.load.outcome.started, report.load.outcome.done), (300, 300));
     let bound = report.bound.as_ref().expect("bound clients");
     assert_eq!(bound.started, bound.done);
     assert!(bound.done > 0);
@@ -144,8 +145,8 @@ fn an_open_loop_starts_everything_while_others_renew() {
 #[test]
 fn discovers_bind_nobody() {
     let report = against_null("discover --clients 50 --exchanges 100", false, None);
-    assert_eq!((report.main.done, report.answers_checked), (100, 100));
-    assert!(report.main.request_to_ack_ms.is_none());
+    assert_eq!((report.load.outcome.done, report.answers_checked), (100, 100));
+    assert!(report.load.outcome.request_to_ack_ms.is_none());
 }
 
 #[test]
@@ -177,7 +178,7 @@ fn an_answer_for_another_client_is_a_fault() {
         true
     });
     assert_eq!(rules(&report), ["an answer's chaddr is that of its request"]);
-    assert_eq!((report.main.done, report.main.given_up), (0, 1));
+    assert_eq!((report.load.outcome.done, report.load.outcome.given_up), (0, 1));
 }
 
 #[test]
@@ -194,7 +195,7 @@ fn an_ack_with_another_address_is_a_fault() {
 #[test]
 fn what_is_lost_is_sent_again() {
     let report = against("dora --clients 1 --retry 50ms,50ms", |number, _| number != 0);
-    let main = &report.main;
+    let main = &report.load.outcome;
     assert_eq!((main.done, main.retries, main.given_up), (1, 1, 0));
     assert_eq!(rules(&report), [""; 0]);
 }
@@ -202,7 +203,7 @@ fn what_is_lost_is_sent_again() {
 #[test]
 fn a_silent_server_is_given_up() {
     let report = against("dora --clients 4 --retry 30ms,30ms", |_, _| false);
-    let main = &report.main;
+    let main = &report.load.outcome;
     assert_eq!((main.started, main.done, main.retries, main.given_up), (4, 0, 4, 4));
 }
 
@@ -214,7 +215,18 @@ fn a_refused_client_begins_anew_and_not_for_ever() {
         }
         true
     });
-    let main = &report.main;
+    let main = &report.load.outcome;
     assert_eq!((main.done, main.naks, main.given_up), (0, 5, 1));
     assert_eq!(rules(&report), [""; 0]);
+}
+
+#[test]
+fn clients_that_cannot_be_bound_are_told() {
+    let load = load("renew --clients 2 --retry 30ms");
+    let nobody = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket");
+    let address = v4(nobody.local_addr().expect("a bound socket"));
+    let messages = messages(false);
+    let carrier = Carrier::relayed(relay(), address, messages.size()).expect("a loopback socket");
+    let Err(error) = measure(&load, carrier, messages) else { panic!("nobody answered") };
+    assert!(error.to_string().starts_with("none of 2 clients got a lease"), "{error}");
 }

@@ -77,7 +77,7 @@ impl ConfigFile {
 
 /// Writes a file so that after a crash it is the old one or the new one, whole. Owner and mode of
 /// an existing file stay; a link stays a link.
-pub(super) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));

@@ -14,7 +14,7 @@ use crate::log::Time;
 use crate::probe::message::{self, code};
 use crate::probe::tap::Passed;
 use crate::probe::{self, Sheet, Tap};
-use crate::store::{Opened, Settings};
+use crate::store;
 
 /// Where the play takes place.
 #[derive(Clone, Debug)]
@@ -164,16 +164,13 @@ fn ping(machine: &Machine) -> Result<(), DemoError> {
 /// The lease table, read from the dead server's store.
 fn table(scene: &Scene) -> Result<(), DemoError> {
     let mut leases: BTreeMap<Location, (u64, Binding)> = BTreeMap::new();
-    let opened =
-        Opened::open(&scene.stage.join("state"), Settings::default(), |record| {
-            match record.change {
-                Change::Bound(binding) => {
-                    leases.insert(record.location, (record.at.0, *binding));
-                }
-                _ => drop(leases.remove(&record.location)),
-            }
-        });
-    drop(opened.map_err(|error| DemoError::Broken(error.to_string()))?);
+    let seen = store::peek(&scene.stage.join("state"), |record| match record.change {
+        Change::Bound(binding) => {
+            leases.insert(record.location, (record.at.0, *binding));
+        }
+        _ => drop(leases.remove(&record.location)),
+    });
+    seen.map_err(|error| DemoError::Broken(error.to_string()))?;
     println!("  ADDRESS          MAC-ADDRESS        SERVER          BOUND UNTIL");
     for (location, (at, binding)) in &leases {
         let octets = binding.chaddr.iter().map(|octet| format!("{octet:02X}"));

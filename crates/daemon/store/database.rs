@@ -85,6 +85,7 @@ pub(super) struct Database {
     listed: Option<SystemTime>,
     id: StoreId,
     reserve: u64,
+    keeps_corrupt: bool,
     #[cfg(test)]
     faults: super::tests::Faults,
 }
@@ -130,6 +131,7 @@ impl Database {
             listed: None,
             id: kept.unwrap_or_default(),
             reserve: settings.reserve_bytes,
+            keeps_corrupt: false,
             #[cfg(test)]
             faults: settings.faults.clone(),
         };
@@ -142,6 +144,11 @@ impl Database {
             parent.map_err(|error| Fault::Io("sync the state directory", error))?;
         }
         Ok(database)
+    }
+
+    /// Corrupt values stay where they are from now on, for whoever is to notice them.
+    pub(super) fn keep_corrupt(&mut self) {
+        self.keeps_corrupt = true;
     }
 
     /// Which store this is.
@@ -200,6 +207,9 @@ impl Database {
 
     /// Moves a corrupt value out of the way and says so.
     pub(super) fn set_aside(&self, tree: &sled::Tree, key: &[u8], why: &str) -> Result<(), Fault> {
+        if self.keeps_corrupt {
+            return Ok(());
+        }
         let name = tree.name();
         let mut place = name.to_vec();
         place.push(b'/');

@@ -8,7 +8,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use leasehold_routeros::listing::PAGE;
-use leasehold_routeros::value::Hex;
+use leasehold_routeros::value::{Hex, Reference};
 use leasehold_routeros::{Cells, Id, Live, LiveRow, Menu, Row, Tree, Want};
 
 use crate::config::Flaw;
@@ -269,7 +269,7 @@ fn lease_state(lease: &LeaseView) -> LeaseState {
         active_address: active.then_some(lease.location.address),
         active_mac_address: lease.hardware.mac().filter(|_| active),
         active_client_id: client_id(lease).filter(|_| active),
-        active_server: active.then(|| lease.server.to_string()),
+        active_server: active.then(|| Reference::to(&lease.server)),
         active_agent_circuit_id: id(relay.circuit_id()),
         active_agent_remote_id: id(relay.remote_id()),
         host_name: text(lease.host_name.as_bytes()),

@@ -64,6 +64,8 @@ pub struct Rule {
     pub obeyed: bool,
     /// Whether a compact export writes it even when it has its preset.
     pub exported: bool,
+    /// Whether REST shows it as an empty text when it is unset.
+    pub blank: bool,
     /// Its names in earlier versions.
     pub formerly: &'static [&'static str],
     /// Presets of versions before the given one, oldest first.
@@ -77,6 +79,7 @@ const PLAIN: Rule = Rule {
     flag: None,
     obeyed: true,
     exported: false,
+    blank: false,
     formerly: &[],
     earlier: &[],
 };
@@ -146,6 +149,12 @@ impl Rule {
     #[must_use]
     pub const fn not_obeyed(self) -> Self {
         Self { obeyed: false, ..self }
+    }
+
+    /// Shown by REST as an empty text when it is unset.
+    #[must_use]
+    pub const fn blank(self) -> Self {
+        Self { blank: true, ..self }
     }
 
     /// Settable by `add` alone.

@@ -183,7 +183,7 @@ menu! {
         /// Option 61 of the client that has it.
         active_client_id: ClientIdText = live(),
         /// Server that bound it.
-        active_server: String = live(),
+        active_server: Reference<Server> = live(),
         /// Circuit-id that the relay told.
         active_agent_circuit_id: Hex = live_or(""),
         /// Remote-id that the relay told.
@@ -194,12 +194,12 @@ menu! {
         class_id: String = live(),
         /// Source of the client's frames, where it differs from its MAC address.
         src_mac_address: Mac = live(),
-        /// The client is refused.
-        blocked: bool = computed(blocked).flag('B'),
         /// Allowed by RADIUS.
         radius: bool = live_or("no").flag('R'),
         /// Made by a client rather than configured.
         dynamic: bool = live_or("no").flag('D'),
+        /// The client is refused.
+        blocked: bool = computed(blocked).flag('B'),
         /// When the client was last asked to renew.
         reconfigure_last_sent: Span = live(),
         /// What came of it.

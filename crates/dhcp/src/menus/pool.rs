@@ -25,7 +25,7 @@ menu! {
         /// Addresses to give out: `a`, `a-b`, `a/24`, several with commas.
         ranges: Ranges = required(),
         /// Pool to look in when no address is free here; loops end.
-        next_pool: NextPool = preset("none"),
+        next_pool: NextPool = preset("none").blank(),
         /// Address space of the pool (ours): pools of different VRFs may use the same addresses.
         vrf: Name = preset("main"),
         /// Free text.

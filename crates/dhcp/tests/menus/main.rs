@@ -1,4 +1,8 @@
 //! The menus of this server through every syntax.
 
+mod errors;
+mod print;
 mod script;
 mod toml;
+mod verbs;
+mod world;

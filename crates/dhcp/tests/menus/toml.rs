@@ -177,7 +177,8 @@ comment = "new"
 #[test]
 fn a_removed_row_takes_its_own_comment_along_and_no_other() {
     let text = "# Site 7.\n\n# The pool of floor 1.\n[[pool]]\nname = \"a\"\n\
-                ranges = \"10.0.0.1\"\n\n# Floor 2.\n[[pool]]\nname = \"b\"\nranges = \"10.0.0.2\"\n";
+                ranges = \"10.0.0.1\"\n\n\
+                # Floor 2.\n[[pool]]\nname = \"b\"\nranges = \"10.0.0.2\"\n";
     let Opened { mut tree, mut document, .. } = open(text);
     run(&mut tree, &Command::new("/ip/pool", "remove").target("a"));
     let expected = "# Site 7.\n\n# Floor 2.\n[[pool]]\nname = \"b\"\nranges = \"10.0.0.2\"\n";

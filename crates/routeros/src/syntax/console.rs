@@ -11,7 +11,9 @@ mod grammar;
 use core::fmt;
 
 use super::place::Place;
-use crate::command::Command;
+use super::print::{Form, Layout, print};
+use crate::command::{Command, Reply};
+use crate::record::Record;
 
 pub(super) use arguments::Placed;
 pub(super) use cursor::Cursor;
@@ -139,4 +141,33 @@ pub fn parse(grammar: &Grammar, context: &str, text: &str) -> Result<Vec<Stateme
         statements.push(statement);
     }
     Ok(statements)
+}
+
+/// What the console prints for a command that was carried out: rows in the form that was asked
+/// for, a count, a text. A new row's id is printed by `:put` alone.
+#[must_use]
+pub fn answer(
+    statement: &Statement,
+    reply: &Reply,
+    records: &[Record],
+    width: Option<usize>,
+) -> String {
+    let (command, put) = match statement {
+        Statement::Menu(_) => return String::new(),
+        Statement::Run(command) => (command, false),
+        Statement::Put(command) => (command, true),
+    };
+    match reply {
+        Reply::Done | Reply::Watch(_) => String::new(),
+        Reply::Value(_) if command.verb == "add" && !put => String::new(),
+        Reply::Value(text) => format!("{text}\n"),
+        Reply::Text(text) => text.clone(),
+        Reply::Rows(listing) if listing.counts() => format!("{}\n", records.len()),
+        Reply::Rows(listing) => {
+            let menu = listing.menu();
+            let one = command.verb == "get";
+            let form = if put || one { Form::AsValue } else { Form::of(command, menu) };
+            print(menu, records, form, &Layout::of(command, width))
+        }
+    }
 }

@@ -17,6 +17,12 @@ pub struct Reference<T> {
 }
 
 impl<T: Row> Reference<T> {
+    /// A reference to the row of this name.
+    #[must_use]
+    pub fn to(name: &str) -> Self {
+        Self { text: name.into(), target: PhantomData }
+    }
+
     /// The row's name; `None` when it dangles.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
@@ -49,7 +55,7 @@ impl<T: Row> Value for Reference<T> {
         if text.is_empty() {
             return Err(Fault::NoMatch);
         }
-        Ok(Self { text: text.into(), target: PhantomData })
+        Ok(Self::to(text))
     }
 
     fn print(&self) -> String {

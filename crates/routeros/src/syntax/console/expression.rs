@@ -179,8 +179,7 @@ mod tests {
 
     #[test]
     fn what_is_no_condition_is_refused() {
-        for text in ["=1", "(a=1", "a=1)", "a=1 and", "!", "a=\"x", "a=$x", "in 10.0.0.0/8", "a in"]
-        {
+        for text in ["=1", "(a=1", "a=1)", "a=1 and", "!", "a=\"x", "a=$x", "a in", "a &"] {
             assert!(query(text).is_err(), "{text}");
         }
         assert!(query(&format!("{}a", "(".repeat(100_000))).is_err());

@@ -78,7 +78,9 @@ impl Reading<'_> {
                 *context = Context::Known(position);
             }
             Found::Unknown { word, before, absolute: true, .. } => {
-                *context = self.unknown(cursor, &before, &word);
+                if let Some(path) = self.unknown(cursor, &before, &word) {
+                    *context = Context::Unknown(path);
+                }
             }
             Found::Unknown { word, offset, .. } => {
                 return Err(Misread::new(offset, Rule::BadCommand(word)));
@@ -86,17 +88,20 @@ impl Reading<'_> {
             Found::Verb(position, verb) => {
                 let placed = self.grammar.command(cursor, &position, verb)?;
                 cursor.end_of_statement()?;
-                if absolute {
-                    *context = Context::Known(position);
-                }
                 self.push(placed, begin);
             }
         }
         Ok(())
     }
 
-    /// A menu that we do not have: its path reaches to the first command word.
-    fn unknown(&mut self, cursor: &mut Cursor<'_>, before: &Position, word: &str) -> Context {
+    /// A menu that we do not have: its path reaches to the first command word. The path, if there
+    /// is no command: what follows is about it then.
+    fn unknown(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        before: &Position,
+        word: &str,
+    ) -> Option<String> {
         let mut path = format!("{}/{word}", before.path());
         let mut command = false;
         loop {
@@ -114,7 +119,7 @@ impl Reading<'_> {
         }
         *self.steps.skipped.entry(path.clone()).or_default() += usize::from(command);
         cursor.skip_statement();
-        Context::Unknown(path)
+        (!command).then_some(path)
     }
 
     fn push(&mut self, placed: Placed, begin: usize) {

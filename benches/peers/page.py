@@ -1,0 +1,276 @@
+"""The page: medians and spreads of the runs, ratios within a run, plots, and what they leave out."""
+
+import math
+from pathlib import Path
+from statistics import median
+
+import plots
+import workloads
+
+NULL, NULL_LOG = "null server", "null server with group commit"
+
+
+def brief(result):
+    """One line about one measurement, for the terminal."""
+    if "error" in result:
+        return f"FAILED: {result['error']}"
+    load = result["report"]["load"]
+    words = [f"{load['per_second']:,.0f}/s", f"{load['cpu']['server_us']:.1f} µs"]
+    words += [f"p50 {load['latency_ms']['p50']:.2f} ms", f"p99 {load['latency_ms']['p99']:.2f} ms"]
+    if binding := result["report"]["binding"]:
+        words += [f"(DORA {binding['per_second']:,.0f}/s, {binding['cpu']['server_us']:.1f} µs)"]
+    for name in ("retries", "given_up"):
+        if load[name]:
+            words.append(f"{load[name]} {name.replace('_', ' ')}")
+    words += [f"BROKEN: {fault['rule']}" for fault in result["report"]["faults"]]
+    return " ".join(words)
+
+
+class Runs:
+    """All runs of one workload, by server."""
+
+    def __init__(self, results, workload):
+        self.by_server = {}
+        for found in results["measurements"]:
+            if found["workload"] == workload:
+                self.by_server.setdefault(found["server"], []).append(found)
+
+    def servers(self):
+        return [name for name, runs in self.by_server.items() if self.good(name)]
+
+    def good(self, server):
+        return [found for found in self.by_server.get(server, []) if "report" in found]
+
+    def values(self, server, path):
+        return [dig(found["report"], path) for found in self.good(server)]
+
+    def ratios(self, server, path, floor):
+        """The server's value over the floor's, run by run."""
+        floors = {found["run"]: dig(found["report"], path) for found in self.good(floor)}
+        own = [(found["run"], dig(found["report"], path)) for found in self.good(server)]
+        return [value / floors[run] for run, value in own if floors.get(run)]
+
+    def failures(self):
+        return [
+            (name, found["error"])
+            for name, runs in self.by_server.items()
+            for found in runs
+            if "error" in found
+        ]
+
+
+def dig(report, path):
+    for key in path.split("."):
+        report = None if report is None else report[key]
+    return report
+
+
+def spread(values, form):
+    """Median, and least to most if there are several."""
+    values = [value for value in values if value is not None]
+    if not values:
+        return "–"
+    middle = form(median(values))
+    if len(values) == 1 or form(min(values)) == form(max(values)):
+        return middle
+    return f"{middle} ({form(min(values))}–{form(max(values))})"
+
+
+def whole(value):
+    return f"{value:,.0f}"
+
+
+def short(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+def write(results, path):
+    parts = [opening(results)]
+    runs = {load.name: Runs(results, load.name) for load in workloads.ALL}
+    folder = path.parent / path.stem
+    folder.mkdir(parents=True, exist_ok=True)
+    for load in workloads.ALL:
+        if not runs[load.name].servers():
+            continue
+        parts.append(f"## {load.title}\n")
+        if load.name == "exchanges":
+            parts.append("### DORA of new clients\n\n" + table(runs[load.name], "binding"))
+            parts.append(bar_plot(runs[load.name], "binding", "DORA", folder, "dora-cpu"))
+            parts.append("### Renewals\n\n" + table(runs[load.name], "load"))
+            parts.append(bar_plot(runs[load.name], "load", "renewal", folder, "renewal-cpu"))
+        elif load.name in ("storm", "overload"):
+            parts.append(storm_table(runs[load.name]))
+            parts.append(course_plot(runs[load.name], folder, load))
+            parts.append(latency_plot(runs[load.name], folder, load))
+        else:
+            parts.append(table(runs[load.name], "load"))
+        for name, error in runs[load.name].failures():
+            parts.append(f"A run of {name} failed: {error}.\n")
+        faults = broken(runs[load.name])
+        parts += [f"{name} broke a rule: {rule}.\n" for name, rule in faults]
+    parts.append(closing())
+    path.write_text("\n".join(part for part in parts if part))
+
+
+def opening(results):
+    machine, versions = results["machine"], results["versions"]
+    lines = [
+        "# Performance",
+        "",
+        "This page is written by `make bench` (`benches/peers/run --page`), which runs the servers",
+        "side by side in network namespaces: the server on one core, the load (`leasehold bench`)",
+        "on the other. Each run starts each server anew with an empty store, in turning order.",
+        f"A figure is the median of {results['runs']} runs, in brackets the least and the most.",
+        "Ratios are taken within a run. Compare ratios; the rest is about one machine on one day.",
+        "",
+        f"- Machine: {machine['cpu']}, {machine['memory']}, {machine['disk']},",
+        f"  Linux {machine['kernel']}, {machine['system']}",
+        f"- Date: {machine['date']}; other load on the machine at the start: {machine['load']:.1f}",
+    ]
+    lines += [f"- {title}: {version}" for title, version in versions.items()]
+    lines += [f"- {title} was not measured: {why}" for title, why in results["absent"].items()]
+    return "\n".join(lines) + "\n"
+
+
+def table(runs, phase):
+    rows = [
+        "| server | a second | server CPU µs each | × null | × null with group commit "
+        "| p50 ms | p99 ms | whole machine µs |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    cpu = f"{phase}.cpu.server_us"
+    for server in runs.servers():
+        cells = [
+            server,
+            spread(runs.values(server, f"{phase}.per_second"), whole),
+            spread(runs.values(server, cpu), short),
+            spread(runs.ratios(server, cpu, NULL), short),
+            spread(runs.ratios(server, cpu, NULL_LOG), short),
+            spread(runs.values(server, f"{phase}.latency_ms.p50"), short),
+            spread(runs.values(server, f"{phase}.latency_ms.p99"), short),
+            spread(runs.values(server, f"{phase}.cpu.system_us"), short),
+        ]
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def storm_table(runs):
+    rows = [
+        "| server | retries | given up | p50 ms | p99 ms | max ms | last bound after the last "
+        "power-on, s | server CPU µs each | whole machine µs | renewals lost or late |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for server in runs.servers():
+        renewals = [
+            None if bound is None else bound["retries"] + bound["given_up"]
+            for bound in runs.values(server, "bound")
+        ]
+        cells = [
+            server,
+            spread(runs.values(server, "load.retries"), whole),
+            spread(runs.values(server, "load.given_up"), whole),
+            spread(runs.values(server, "load.latency_ms.p50"), short),
+            spread(runs.values(server, "load.latency_ms.p99"), short),
+            spread(runs.values(server, "load.latency_ms.max"), whole),
+            spread(runs.values(server, "load.last_done_after_last_due_s"), short),
+            spread(runs.values(server, "load.cpu.server_us"), short),
+            spread(runs.values(server, "load.cpu.system_us"), short),
+            spread(renewals, whole),
+        ]
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def broken(runs):
+    found = {
+        (server, fault["rule"])
+        for server in runs.servers()
+        for faults in runs.values(server, "faults")
+        for fault in faults
+    }
+    return sorted(found)
+
+
+def bar_plot(runs, phase, unit, folder, name):
+    values = [(s, median(runs.values(s, f"{phase}.cpu.server_us"))) for s in runs.servers()]
+    rows = [(server, value, f"{short(value)} µs") for server, value in values if value]
+    title = f"Server CPU per {unit}, µs, logarithmic"
+    return picture(folder, name, title, plots.bars(title, rows))
+
+
+def course_plot(runs, folder, load):
+    series, last = [], 0.0
+    for server in runs.servers():
+        course = runs.good(server)[0]["report"]["load"]["course"]
+        group, step = 5, course["interval_s"]
+        done = course["done"]
+        line = [
+            (step * (at + group / 2), sum(done[at : at + group]) / (step * group))
+            for at in range(0, len(done), group)
+        ]
+        series.append((server, line))
+        last = max(last, line[-1][0])
+    top = plots.round_ticks(last)[-1]
+    ticks = [(top * part / 5, f"{top * part / 5:g}") for part in range(6)]
+    title = f"{load.name.capitalize()}: clients bound per second"
+    return picture(
+        folder, f"{load.name}-course", title, plots.lines(title, "seconds", "", series, ticks)
+    )
+
+
+def latency_plot(runs, folder, load):
+    def nines(percentile):
+        return -math.log10(max(1 - percentile / 100, 1e-5))
+
+    series = [
+        (
+            server,
+            [
+                (nines(percentile), ms)
+                for percentile, ms in runs.good(server)[0]["report"]["load"]["latency_ms"]["curve"]
+            ],
+        )
+        for server in runs.servers()
+    ]
+    marks = (0, 50, 90, 99, 99.9, 99.99, 100)
+    ticks = [(nines(mark), "max" if mark == 100 else f"{mark:g}") for mark in marks]
+    title = f"{load.name.capitalize()}: from power-on to the ACK, ms"
+    svg = plots.lines(title, "percentile of the clients", "", series, ticks, logarithmic=True)
+    return picture(folder, f"{load.name}-latency", title, svg)
+
+
+def picture(folder, name, title, svg):
+    (folder / f"{name}.svg").write_text(svg)
+    return f"![{title}]({Path(folder.name) / name}.svg)\n"
+
+
+def closing():
+    return """\
+## What was measured
+
+- All servers have one pool of the same size, leases of an hour and no conflict detection, unless
+  the row says otherwise. Logs are at each server's default level and go to a file or to the log's
+  socket. Kea has its CSV file (it is not synced to the disk), ISC dhcpd and dnsmasq their files.
+- The null servers know nothing: they copy a prepared answer. No server can be cheaper with the
+  same system calls, and a durable one hardly cheaper than the one with group commit.
+- CPU is what the kernel charges to the server's process, with a second after the load for work
+  that it does in the background. Part of the network stack's work is charged to whoever sends,
+  so the whole machine's column stands beside it (it includes the load generator, and all other
+  work that the machine had).
+- A client retransmits after 4, 8 and 16 s, a second more or less, and is given up 32 s later.
+  Latency counts from the moment when a client was to power on, not from when it was served.
+- Every answer was checked: transaction, client, relay, option 82, server, address and lease time;
+  and no address had two owners. A broken rule would stand below the table.
+
+## What the figures do not say
+
+- The link is a pair of virtual interfaces in one kernel. Network cards, switches and real relays
+  cost time that all servers would share.
+- Server and load share caches, memory and disk, and perhaps the two threads of one core.
+- The disk is this machine's. A sync of a disk with a battery takes as long as here or less, one
+  of a cheap SSD or of a network volume ten times as long; servers that sync per client suffer most.
+- No server was tuned beyond its documentation's basics. Kea has several threads in later versions,
+  and can keep its leases in memory alone; ISC dhcpd can delay ACKs and sync them together.
+- The clients are polite and alike. Rude ones, broken options and hostile traffic are another
+  subject.
+"""
