@@ -13,6 +13,8 @@ mod grow;
 mod plan;
 mod pool;
 mod pools;
+mod run;
+mod site;
 mod space;
 mod sync;
 mod token;

@@ -2,15 +2,18 @@
 //! are empty.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::iter::Sum;
-use core::ops::AddAssign;
+use core::ops;
 
+use crate::bits::Block;
 use crate::check::{bounds, joined};
-use crate::geometry::{block, block_first, block_last, branch_digit, trunk, trunk_last};
+use crate::geometry::{BRANCH, block, block_first, block_last, branch_digit, trunk, trunk_last};
 use crate::plan::{PoolPlan, Range};
-use crate::space::{MAPS, Map, Space};
+use crate::run::{MAPS, Map, Run, Trunk};
+use crate::space::Space;
 use crate::sync::{AtomicU64, Ordering};
 use crate::token::{SpaceId, Usage};
 
@@ -38,32 +41,42 @@ pub(crate) struct Pool {
     pub(crate) chain: u32,
     /// The ranges in the order of use, cut where a /8 ends.
     windows: Box<[Window]>,
-    /// An address in each /14 that a window touches.
-    branches: Box<[u32]>,
-    /// The sum of frees at which the pool was last proved empty.
+    /// The /14s that the windows touch.
+    branches: Box<[(Arc<Trunk>, usize)]>,
+    /// The watches' sum at which the pool was last proved empty.
     empty_at: AtomicU64,
 }
 
 /// `first..=last`, both in one /8.
-#[derive(Clone, Copy)]
 struct Window {
     first: u32,
     last: u32,
+    trunk: Arc<Trunk>,
+    /// The run of the last address: where most searches begin and end.
+    run: Arc<Run>,
+    /// The place of its block in the run.
+    top_place: usize,
+    /// The places of the blocks under it, if they are few and all in this run.
+    few_places: Option<ops::Range<usize>>,
 }
 
-/// The sum of frees of a pool's branches; equal at two moments if no free ended in between.
-///
-/// The counts never fall, so that equal sums are sums of equal counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct FreesSum(u64);
+/// In so many blocks, 65,536 addresses, it is cheaper to look at all summaries than to follow the
+/// crown, whose hints are writes.
+const FEW_BLOCKS: usize = 16;
 
-impl AddAssign for FreesSum {
+/// The sum of the watches over a pool's branches.
+///
+/// Watches never fall, so a sum that is the same later is a sum of the same numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WatchSum(u64);
+
+impl ops::AddAssign for WatchSum {
     fn add_assign(&mut self, other: Self) {
         self.0 = self.0.wrapping_add(other.0);
     }
 }
 
-impl Sum for FreesSum {
+impl Sum for WatchSum {
     fn sum<I: Iterator<Item = Self>>(sums: I) -> Self {
         Self(sums.fold(0, |sum, other| sum.wrapping_add(other.0)))
     }
@@ -74,15 +87,19 @@ pub(crate) enum Found {
     /// Its token is ours.
     Address(u32),
     /// At a moment during the call nothing was free.
-    Empty(FreesSum),
+    Empty(WatchSum),
 }
 
 impl Pool {
-    pub(crate) fn new(plan: &PoolPlan, next: Option<u32>, chain: u32) -> Self {
+    /// The space must have all blocks of the pool's ranges.
+    pub(crate) fn new(plan: &PoolPlan, next: Option<u32>, chain: u32, space: &Space) -> Self {
         let windows = windows(&plan.ranges);
-        let mut branches: Vec<u32> = windows.iter().flat_map(Window::branches).collect();
+        let mut branches: Vec<u32> = windows.iter().flat_map(branches).collect();
         branches.sort_unstable();
         branches.dedup();
+        let windows = windows.iter().filter_map(|&bounds| Window::new(bounds, space)).collect();
+        let branch =
+            |address| Some((space.branches(address)?.trunk.clone(), branch_digit(address)));
         Self {
             name: plan.name.clone(),
             space: plan.space,
@@ -90,7 +107,7 @@ impl Pool {
             next,
             chain,
             windows,
-            branches: branches.into(),
+            branches: branches.into_iter().filter_map(branch).collect(),
             empty_at: AtomicU64::new(u64::MAX),
         }
     }
@@ -107,29 +124,35 @@ impl Pool {
             if let Some(address) = self.take_by_hints(space) {
                 return Found::Address(address);
             }
-            let before = self.frees(space);
-            if self.empty_at.load(Ordering::Acquire) == before.0 {
-                return Found::Empty(before);
+            // Read before the watches, so that they cannot be older than the proof.
+            let proved_at = WatchSum(self.empty_at.load(Ordering::Acquire));
+            let now = self.watches();
+            if now == proved_at {
+                return Found::Empty(now);
             }
+            let before = self.watch();
             if let Some(address) = self.take_by_scan(space) {
                 return Found::Address(address);
             }
-            // Nothing was in any word when it was looked at, and no release ended since the first
-            // look: what is there by now belongs to releases that have not ended.
-            if self.frees(space) == before {
+            // Each word was empty when it was looked at, and no release that came too late for
+            // that look has ended. At this moment nothing is free.
+            if self.watches() == before {
                 self.empty_at.store(before.0, Ordering::Release);
                 return Found::Empty(before);
             }
         }
     }
 
-    /// The sum of frees of the branches that the pool touches.
-    pub(crate) fn frees(&self, space: &Space) -> FreesSum {
-        let of = |&address: &u32| {
-            let branches = space.branches(address)?;
-            Some(branches.trunk.frees(branch_digit(address)))
-        };
-        FreesSum(self.branches.iter().filter_map(of).sum())
+    /// The watches over the branches that the pool touches.
+    pub(crate) fn watches(&self) -> WatchSum {
+        let numbers = self.branches.iter().map(|(trunk, branch)| trunk.watch(*branch).number());
+        numbers.map(WatchSum).sum()
+    }
+
+    /// The same, and sets them.
+    fn watch(&self) -> WatchSum {
+        let numbers = self.branches.iter().map(|(trunk, branch)| trunk.watch(*branch).set());
+        numbers.map(WatchSum).sum()
     }
 
     pub(crate) fn usage(&self, space: &Space) -> Usage {
@@ -142,50 +165,130 @@ impl Pool {
                 let Some(site) = space.site(last) else { continue };
                 let free = MAPS.iter().filter_map(|&map| site.block(map));
                 usage.available += free.map(|b| u64::from(b.count(first, last))).sum::<u64>();
-                usage.quarantined += u64::from(site.quarantined(first, last));
+                usage.quarantined += u64::from(site.count_quarantined(first, last));
             }
         }
         usage.used = usage.total.saturating_sub(usage.available);
         usage
     }
 
-    fn take_by_hints(&self, space: &Space) -> Option<u32> {
-        let of = |map| {
-            let windows = &mut self.windows.iter();
-            windows.find_map(|window| space.clear_highest(map, window.first, window.last))
-        };
-        of(Map::Fresh).or_else(|| of(Map::Remembered))
+    /// The token of the pool's best free address, as far as the hints lead to it.
+    #[inline]
+    pub(crate) fn take_by_hints(&self, space: &Space) -> Option<u32> {
+        for map in MAPS {
+            for window in &self.windows {
+                if let Some(address) = window.take_by_hints(map, space) {
+                    return Some(address);
+                }
+            }
+        }
+        None
     }
 
     fn take_by_scan(&self, space: &Space) -> Option<u32> {
-        let of = |map| {
-            let windows = &mut self.windows.iter();
-            windows.find_map(|window| space.clear_highest_by_scan(map, window.first, window.last))
-        };
+        let of = |map| self.windows.iter().find_map(|window| window.take_by_scan(map, space));
         of(Map::Fresh).or_else(|| of(Map::Remembered))
     }
 }
 
 impl Window {
-    /// An address in each /14 that the window touches.
-    fn branches(&self) -> impl Iterator<Item = u32> + use<> {
-        let step = crate::geometry::BRANCH as u32;
-        let (first, last) = (self.first / step, self.last / step);
-        (first..=last).map(move |branch| branch * step)
+    fn new((first, last): (u32, u32), space: &Space) -> Option<Self> {
+        let trunk = space.branches(last)?.trunk.clone();
+        let run = space.run(last)?.clone();
+        let top_place = run.place(last)?;
+        let lower = run.place(first).map(|place| place..top_place);
+        let few_places = lower.filter(|places| places.len() < FEW_BLOCKS);
+        Some(Self { first, last, trunk, run, top_place, few_places })
+    }
+
+    /// Takes the highest token of one map, following the hints.
+    #[inline]
+    fn take_by_hints(&self, map: Map, space: &Space) -> Option<u32> {
+        let leaves = self.run.leaves(map)?;
+        let top = Block::new(leaves, self.top_place, self.trunk.crown(map), self.last)?;
+        let found = top.clear_highest(self.first_in_block(self.last), self.last);
+        found.or_else(|| self.take_below_top(map, space))
+    }
+
+    fn take_below_top(&self, map: Map, space: &Space) -> Option<u32> {
+        match &self.few_places {
+            Some(places) => self.take_from_places(map, places.clone()),
+            None => self.take_by_crown(map, space),
+        }
+    }
+
+    fn take_from_places(&self, map: Map, mut places: ops::Range<usize>) -> Option<u32> {
+        let leaves = self.run.leaves(map)?;
+        loop {
+            let place = leaves.highest(places.clone())?;
+            let number = block(self.last) - (self.top_place - place) as u32;
+            let (first, last) = (block_first(number), block_last(number));
+            let bits = Block::new(leaves, place, self.trunk.crown(map), first)?;
+            let found = bits.clear_highest(first.max(self.first), last);
+            if found.is_some() {
+                return found;
+            }
+            places.end = place;
+        }
+    }
+
+    fn take_by_crown(&self, map: Map, space: &Space) -> Option<u32> {
+        let crown = self.trunk.crown(map);
+        let mut at = self.last;
+        loop {
+            at = block_last(block(crown.lower(at)?));
+            if at < self.first {
+                return None;
+            }
+            let bits = self.bits(map, at, space)?;
+            let found = bits.clear_highest(self.first_in_block(at), at);
+            if found.is_some() {
+                return found;
+            }
+            bits.retract_if_empty();
+        }
+    }
+
+    /// Takes the highest token of one map, looking at each word.
+    fn take_by_scan(&self, map: Map, space: &Space) -> Option<u32> {
+        (block(self.first)..=block(self.last)).rev().find_map(|number| {
+            let last = self.last.min(block_last(number));
+            let bits = self.bits(map, last, space)?;
+            bits.clear_highest_by_scan(self.first_in_block(last), last)
+        })
+    }
+
+    fn first_in_block(&self, address: u32) -> u32 {
+        self.first.max(block_first(block(address)))
+    }
+
+    /// The block of one of the window's addresses.
+    #[inline]
+    fn bits<'a>(&'a self, map: Map, address: u32, space: &'a Space) -> Option<Block<'a>> {
+        let crown = self.trunk.crown(map);
+        let of = |run: &'a Run| Block::new(run.leaves(map)?, run.place(address)?, crown, address);
+        of(&self.run).or_else(|| of(space.run(address)?))
     }
 }
 
-fn windows(ranges: &[Range]) -> Box<[Window]> {
-    let mut bounds: Vec<_> = ranges.iter().map(bounds).collect();
+/// An address in each /14 that the window touches.
+fn branches(&(first, last): &(u32, u32)) -> impl Iterator<Item = u32> + use<> {
+    let step = BRANCH as u32;
+    (first / step..=last / step).map(move |branch| branch * step)
+}
+
+/// The bounds of the windows over some ranges, in the order of use.
+fn windows(ranges: &[Range]) -> Vec<(u32, u32)> {
+    let mut all: Vec<_> = ranges.iter().map(bounds).collect();
     if RANGE_ORDER == RangeOrder::HighestAddress {
-        bounds = joined(bounds);
-        bounds.sort_unstable_by_key(|&bounds| Reverse(bounds));
+        all = joined(all);
+        all.sort_unstable_by_key(|&bounds| Reverse(bounds));
     }
     let cut = |(first, last): (u32, u32)| {
-        (trunk(first)..=trunk(last)).rev().map(move |number| Window {
-            first: if number == trunk(first) { first } else { trunk_last(number - 1) + 1 },
-            last: last.min(trunk_last(number)),
+        (trunk(first)..=trunk(last)).rev().map(move |number| {
+            let low = if number == trunk(first) { first } else { trunk_last(number - 1) + 1 };
+            (low, last.min(trunk_last(number)))
         })
     };
-    bounds.into_iter().flat_map(cut).collect()
+    all.into_iter().flat_map(cut).collect()
 }

@@ -8,8 +8,10 @@ use core::net::Ipv4Addr;
 
 use crate::check::Checked;
 use crate::plan::{Plan, PlanError, Range, SpacePlan};
-use crate::pool::{Found, FreesSum, Pool};
-use crate::space::{Map, Site, Space};
+use crate::pool::{Found, Pool, WatchSum};
+use crate::run::Map;
+use crate::site::Site;
+use crate::space::Space;
 use crate::sync::{AtomicU64, Ordering};
 use crate::token::{
     AddressState, Claim, Exhausted, Grant, OwnerTag, PoolId, Quarantined, Refused, SpaceId, Usage,
@@ -122,6 +124,7 @@ impl Pools {
     }
 
     /// The pool, its next pool and so on, each once, even if the next pools go round.
+    #[inline]
     pub fn chain(&self, pool: PoolId) -> impl Iterator<Item = PoolId> + '_ {
         let mut at = Some(pool.0);
         let next = move || {
@@ -151,36 +154,14 @@ impl Pools {
     ///
     /// [`Exhausted`] if at one moment during the call no address of the chain was free. This is
     /// exact, whatever other threads do.
+    #[inline]
     pub fn acquire(&self, pool: PoolId, wish: Wish) -> Result<Grant, Exhausted> {
-        let space_id = self.at(pool).space;
-        let space = &self.0.spaces[usize::from(space_id.0)];
-        let grant = |pool, address| Grant { claim: Claim::new(space_id, address), pool };
-        if let Some((pool, site)) = self.in_chain(pool, space, wish.preferred)
-            && site.take_free()
-        {
-            return Ok(grant(pool, site.address()));
-        }
-        if let Some(owner) = wish.owner
-            && let Some((pool, site)) = self.in_chain(pool, space, wish.last)
-            && take_remembered(&site, owner)
-        {
-            return Ok(grant(pool, site.address()));
-        }
-        // A further round means that somebody else's release ended meanwhile.
-        loop {
-            let mut at_proofs = FreesSum::default();
-            for pool in self.chain(pool) {
-                match self.at(pool).take_best(space) {
-                    Found::Address(address) => return Ok(grant(pool, address)),
-                    Found::Empty(frees) => at_proofs += frees,
-                }
-            }
-            // Each pool was empty at some moment. If no release has ended since, all were at once.
-            let now = self.chain(pool).map(|pool| self.at(pool).frees(space)).sum();
-            if at_proofs == now {
-                return Err(Exhausted);
-            }
-        }
+        let bits = |address: Option<Ipv4Addr>| address.map(Ipv4Addr::to_bits);
+        let found = match (bits(wish.preferred), wish.owner, bits(wish.last)) {
+            (None, None, _) | (None, _, None) => self.take_best(pool),
+            (preferred, owner, last) => self.take_wished(pool, preferred, owner, last),
+        };
+        found.map(|(pool, address)| Grant { claim: Claim::new(self.at(pool).space, address), pool })
     }
 
     /// Claims a given address, free or remembered for anybody.
@@ -214,10 +195,9 @@ impl Pools {
     /// # Panics
     ///
     /// If the claim was granted by a later snapshot or by another universe.
+    #[inline]
     pub fn release(&self, claim: Claim, owner: Option<OwnerTag>) {
-        let site = self.site_of(&claim);
-        site.write_tag(owner.map_or(0, OwnerTag::number));
-        site.lay_down();
+        self.lay_down(claim, owner.map_or(0, OwnerTag::number));
     }
 
     /// Remembers a free address for an owner: at a restart, for each lease that has ended.
@@ -236,7 +216,7 @@ impl Pools {
             return Err(held(&site));
         }
         site.write_tag(owner.number());
-        site.lay_down();
+        site.lay_down(owner.number());
         Ok(())
     }
 
@@ -303,10 +283,12 @@ impl Pools {
             after.adopt_reservations(before);
             after
         };
-        let spaces = reserved.into_iter().enumerate().map(grow).collect();
+        let spaces: Box<[Space]> = reserved.into_iter().enumerate().map(grow).collect();
         let chains = checked.next.iter().zip(&checked.chain);
         let pools: Box<[Pool]> = (plan.pools.iter().zip(chains))
-            .map(|(pool, (&next, &chain))| Pool::new(pool, next, chain))
+            .map(|(pool, (&next, &chain))| {
+                Pool::new(pool, next, chain, &spaces[usize::from(pool.space.0)])
+            })
             .collect();
         let mut by_name: Vec<u32> = (0..pools.len() as u32).collect();
         by_name.sort_unstable_by_key(|&id| &*pools[id as usize].name);
@@ -320,20 +302,72 @@ impl Pools {
         }))
     }
 
+    fn take_wished(
+        &self,
+        pool: PoolId,
+        preferred: Option<u32>,
+        owner: Option<OwnerTag>,
+        last: Option<u32>,
+    ) -> Result<(PoolId, u32), Exhausted> {
+        if let Some(address) = preferred
+            && let Some((member, site)) = self.in_chain(pool, address)
+            && site.take_free()
+        {
+            return Ok((member, address));
+        }
+        if let (Some(owner), Some(address)) = (owner, last)
+            && let Some((member, site)) = self.in_chain(pool, address)
+            && site.take_remembered(owner.number())
+        {
+            return Ok((member, address));
+        }
+        self.take_best(pool)
+    }
+
+    #[inline]
+    fn take_best(&self, pool: PoolId) -> Result<(PoolId, u32), Exhausted> {
+        match self.at(pool).take_by_hints(self.space_at(pool)) {
+            Some(address) => Ok((pool, address)),
+            None => self.take_from_chain(pool),
+        }
+    }
+
+    /// The best address of the chain, or the proof that there is none.
+    ///
+    /// A further round means that somebody else's release ended meanwhile.
+    fn take_from_chain(&self, pool: PoolId) -> Result<(PoolId, u32), Exhausted> {
+        let space = self.space_at(pool);
+        loop {
+            let mut at_proofs = WatchSum::default();
+            for pool in self.chain(pool) {
+                match self.at(pool).take_best(space) {
+                    Found::Address(address) => return Ok((pool, address)),
+                    Found::Empty(watches) => at_proofs += watches,
+                }
+            }
+            // Each pool was empty at some moment. If no release has ended since, all were at once.
+            let now = self.chain(pool).map(|pool| self.at(pool).watches()).sum();
+            if at_proofs == now {
+                return Err(Exhausted);
+            }
+        }
+    }
+
+    #[inline]
+    fn space_at(&self, pool: PoolId) -> &Space {
+        &self.0.spaces[usize::from(self.at(pool).space.0)]
+    }
+
+    #[inline]
     fn at(&self, pool: PoolId) -> &Pool {
         &self.0.pools[pool.0 as usize]
     }
 
     /// The first pool of the chain that holds the address, and where its bits are.
-    fn in_chain<'a>(
-        &self,
-        pool: PoolId,
-        space: &'a Space,
-        address: Option<Ipv4Addr>,
-    ) -> Option<(PoolId, Site<'a>)> {
-        let address = address?.to_bits();
-        let pool = self.chain(pool).find(|&pool| self.at(pool).contains(address))?;
-        Some((pool, space.site(address)?))
+    #[inline]
+    fn in_chain(&self, pool: PoolId, address: u32) -> Option<(PoolId, Site<'_>)> {
+        let member = self.chain(pool).find(|&member| self.at(member).contains(address))?;
+        Some((member, self.space_at(pool).site(address)?))
     }
 
     fn covered_site(&self, space: SpaceId, address: Ipv4Addr) -> Result<Site<'_>, Refused> {
@@ -345,6 +379,13 @@ impl Pools {
         space.site(address).ok_or(Refused::NotCovered)
     }
 
+    fn lay_down(&self, claim: Claim, tag: u32) {
+        let site = self.site_of(&claim);
+        site.write_tag(tag);
+        site.lay_down(tag);
+    }
+
+    #[inline]
     fn site_of(&self, claim: &Claim) -> Site<'_> {
         let space = self.0.spaces.get(usize::from(claim.space().0));
         let site = space.and_then(|space| space.site(claim.address().to_bits()));
@@ -363,20 +404,6 @@ impl Space {
             site.reserve();
         });
     }
-}
-
-/// Takes the address if it is remembered for the owner.
-fn take_remembered(site: &Site<'_>, owner: OwnerTag) -> bool {
-    let is_owners = || site.tag() == owner.number();
-    if !is_owners() || !site.take_from(Map::Remembered) {
-        return false;
-    }
-    // Now that the token is ours the tag cannot change any more; before, it could.
-    if is_owners() {
-        return true;
-    }
-    site.lay_down();
-    false
 }
 
 /// Why an address that is in no free map cannot be had.

@@ -1,0 +1,288 @@
+//! Acquire and release of one address: the pool beside the structures that could do its work.
+//!
+//! Each figure is one pair on one thread: a random held address is given back, and one is acquired.
+//! The queues have no order, cannot give a named address and cannot prove that they are empty.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::hint::black_box;
+use std::net::Ipv4Addr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use crossbeam_queue::SegQueue;
+use leasehold_pool::{Claim, OwnerTag, Plan, PoolId, Pools, Range, SpaceId, Wish};
+
+/// A pool's addresses, as the prefix that they fill.
+#[derive(Clone, Copy)]
+struct Size {
+    name: &'static str,
+    first: u32,
+    count: u32,
+}
+
+const SIZES: [Size; 3] = [
+    Size { name: "24", first: 0xc0a8_580a, count: 245 },
+    Size { name: "16", first: 0x0a14_0000, count: 1 << 16 },
+    Size { name: "8", first: 0x0a00_0000, count: 1 << 24 },
+];
+
+/// How many addresses stay free while pairs are made.
+#[derive(Clone, Copy)]
+enum Fill {
+    Percent(u32),
+    AllBut(u32),
+}
+
+const FILLS: [(&str, Fill); 5] = [
+    ("0%", Fill::Percent(0)),
+    ("50%", Fill::Percent(50)),
+    ("99%", Fill::Percent(99)),
+    ("2 free", Fill::AllBut(2)),
+    ("full", Fill::AllBut(0)),
+];
+
+impl Fill {
+    fn held(self, count: u32) -> usize {
+        let held = match self {
+            Fill::Percent(percent) => (u64::from(count) * u64::from(percent) / 100) as u32,
+            Fill::AllBut(free) => count - free,
+        };
+        held.max(1) as usize
+    }
+}
+
+trait Allocator {
+    type Held;
+    fn acquire(&self) -> Option<Self::Held>;
+    fn release(&self, held: Self::Held);
+}
+
+struct Leasehold {
+    pools: Pools,
+    pool: PoolId,
+}
+
+impl Leasehold {
+    fn new(size: Size, memory: bool) -> Self {
+        let mut plan = Plan::new();
+        let [first, last] = [size.first, size.first + (size.count - 1)].map(Ipv4Addr::from_bits);
+        plan.pool(SpaceId::MAIN, "bench", &[Range::new(first, last)], None);
+        if !memory {
+            plan.forget_owners(SpaceId::MAIN);
+        }
+        let pools = Pools::new(&plan).expect("the plan is right");
+        let pool = pools.pool("bench").expect("the plan has the pool");
+        Self { pools, pool }
+    }
+}
+
+/// No owners: the free map alone.
+impl Allocator for Leasehold {
+    type Held = Claim;
+
+    fn acquire(&self) -> Option<Claim> {
+        self.pools.acquire(self.pool, Wish::default()).ok().map(|grant| grant.claim)
+    }
+
+    fn release(&self, held: Claim) {
+        self.pools.release(held, None);
+    }
+}
+
+struct LockedTree(Mutex<BTreeSet<u32>>);
+
+impl Allocator for LockedTree {
+    type Held = u32;
+
+    fn acquire(&self) -> Option<u32> {
+        self.0.lock().expect("no thread panics").pop_last()
+    }
+
+    fn release(&self, held: u32) {
+        self.0.lock().expect("no thread panics").insert(held);
+    }
+}
+
+struct LockedList(Mutex<VecDeque<u32>>);
+
+impl Allocator for LockedList {
+    type Held = u32;
+
+    fn acquire(&self) -> Option<u32> {
+        self.0.lock().expect("no thread panics").pop_front()
+    }
+
+    fn release(&self, held: u32) {
+        self.0.lock().expect("no thread panics").push_back(held);
+    }
+}
+
+struct Queue(SegQueue<u32>);
+
+impl Allocator for Queue {
+    type Held = u32;
+
+    fn acquire(&self) -> Option<u32> {
+        self.0.pop()
+    }
+
+    fn release(&self, held: u32) {
+        self.0.push(held);
+    }
+}
+
+/// One level of words and a cursor to the word that was good last.
+struct FlatBitmap {
+    words: Box<[AtomicU64]>,
+    cursor: AtomicUsize,
+}
+
+impl FlatBitmap {
+    fn new(count: u32) -> Self {
+        let words = (0..count.div_ceil(64)).map(|word| {
+            let bits = (count - word * 64).min(64);
+            AtomicU64::new(u64::MAX >> (64 - bits))
+        });
+        Self { words: words.collect(), cursor: AtomicUsize::new(0) }
+    }
+}
+
+impl Allocator for FlatBitmap {
+    type Held = u32;
+
+    fn acquire(&self) -> Option<u32> {
+        let start = self.cursor.load(Ordering::Relaxed);
+        for step in 0..self.words.len() {
+            let index = (start + step) % self.words.len();
+            let mut bits = self.words[index].load(Ordering::Acquire);
+            while bits != 0 {
+                let bit = bits & bits.wrapping_neg();
+                bits = self.words[index].fetch_and(!bit, Ordering::AcqRel);
+                if bits & bit != 0 {
+                    if index != start {
+                        self.cursor.store(index, Ordering::Relaxed);
+                    }
+                    return Some(index as u32 * 64 + bit.trailing_zeros());
+                }
+            }
+        }
+        None
+    }
+
+    fn release(&self, held: u32) {
+        self.words[held as usize / 64].fetch_or(1 << (held % 64), Ordering::AcqRel);
+    }
+}
+
+/// The next of a sequence of numbers below `end` that looks random (xorshift).
+fn random(state: &mut u64, end: usize) -> usize {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    // No division: it would cost as much as the rest.
+    ((*state >> 32) * end as u64 >> 32) as usize
+}
+
+fn pairs<A: Allocator>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    held: usize,
+    new: impl Fn() -> A,
+) {
+    let mut made = None;
+    let mut state = 0x9e37_79b9_7f4a_7c15;
+    group.bench_function(name, |bencher| {
+        let (allocator, all) = made.get_or_insert_with(|| {
+            let allocator = new();
+            let take = |_| allocator.acquire().expect("the pool is large enough");
+            let all: Vec<_> = (0..held).map(take).map(Some).collect();
+            (allocator, all)
+        });
+        bencher.iter(|| {
+            let slot = random(&mut state, held);
+            if let Some(held) = all[slot].take() {
+                allocator.release(held);
+            }
+            all[slot] = allocator.acquire();
+        });
+    });
+}
+
+/// The address comes back to the owner that had it last, as a returning client's does.
+fn owners(group: &mut BenchmarkGroup<'_, WallTime>, size: Size, held: usize) {
+    let mut made = None;
+    let mut state = 0x9e37_79b9_7f4a_7c15;
+    group.bench_function("leasehold, owner and last address", |bencher| {
+        let (Leasehold { pools, pool }, all) = made.get_or_insert_with(|| {
+            let new = Leasehold::new(size, true);
+            let take = |_| new.acquire().expect("the pool is large enough");
+            let all: Vec<_> = (0..held).map(take).map(Some).collect();
+            (new, all)
+        });
+        bencher.iter(|| {
+            let slot = random(&mut state, held);
+            let owner = OwnerTag::new(slot as u32 + 1);
+            let last = all[slot].as_ref().map(Claim::address);
+            if let Some(claim) = all[slot].take() {
+                pools.release(claim, owner);
+            }
+            let wish = Wish { owner, last, preferred: None };
+            all[slot] = pools.acquire(*pool, wish).ok().map(|grant| grant.claim);
+        });
+    });
+}
+
+fn pair(criterion: &mut Criterion) {
+    for size in SIZES {
+        for (fill_name, fill) in FILLS {
+            let held = fill.held(size.count);
+            let mut group = criterion.benchmark_group(format!("pair/{}/{fill_name}", size.name));
+            pairs(&mut group, "leasehold", held, || Leasehold::new(size, false));
+            owners(&mut group, size, held);
+            let all = 0..size.count;
+            pairs(&mut group, "Mutex<BTreeSet>", held, || {
+                LockedTree(Mutex::new(all.clone().collect()))
+            });
+            pairs(&mut group, "Mutex<VecDeque>", held, || {
+                LockedList(Mutex::new(all.clone().collect()))
+            });
+            pairs(&mut group, "SegQueue", held, || {
+                let queue = SegQueue::new();
+                all.clone().for_each(|address| queue.push(address));
+                Queue(queue)
+            });
+            pairs(&mut group, "flat bitmap", held, || FlatBitmap::new(size.count));
+            group.finish();
+        }
+    }
+}
+
+/// A call on an empty pool, again and again.
+fn exhausted(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("exhausted");
+    for size in SIZES {
+        let mut made = None;
+        group.bench_function(size.name, |bencher| {
+            let (leasehold, _all) = made.get_or_insert_with(|| {
+                let leasehold = Leasehold::new(size, false);
+                let all: Vec<_> = std::iter::from_fn(|| leasehold.acquire()).collect();
+                (leasehold, all)
+            });
+            bencher.iter(|| black_box(leasehold.acquire().is_none()));
+        });
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = pool;
+    config = Criterion::default()
+        .warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(600))
+        .sample_size(20);
+    targets = pair, exhausted
+}
+criterion_main!(pool);
