@@ -29,5 +29,23 @@ bench: setup build ## criterion benches
 setup: ## Debian packages that the tests and the demo use
 	@.ci/setup
 
-install: build ## binary, unit, configuration (PREFIX=/usr/local DESTDIR=)
+install: build ## binary, unit, user, configuration (PREFIX=/usr/local DESTDIR=)
 	install -D -m 0755 target/release/leasehold $(DESTDIR)$(PREFIX)/bin/leasehold
+	install -d -m 0755 $(DESTDIR)/etc/systemd/system/leasehold.service.d
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' systemd/leasehold.service \
+		> $(DESTDIR)/etc/systemd/system/leasehold.service
+	install -D -m 0644 systemd/leasehold.sysusers $(DESTDIR)/usr/lib/sysusers.d/leasehold.conf
+	version=$$(systemctl --version 2>/dev/null | sed -n 's/^systemd \([0-9]*\).*/\1/p'); \
+	if [ "$${version:-0}" -ge 253 ]; then \
+		install -m 0644 systemd/notify-reload.conf \
+			$(DESTDIR)/etc/systemd/system/leasehold.service.d/notify-reload.conf; \
+	fi
+	install -d -m 0750 $(DESTDIR)/etc/leasehold
+	[ -e $(DESTDIR)/etc/leasehold/leasehold.toml ] || \
+		install -m 0640 config/leasehold.toml $(DESTDIR)/etc/leasehold/leasehold.toml
+	# The service writes its configuration back, so it is the service's own.
+	[ -n "$(DESTDIR)" ] || { \
+		if command -v systemd-sysusers >/dev/null; then \
+			systemd-sysusers /usr/lib/sysusers.d/leasehold.conf; fi && \
+		chown -R leasehold:leasehold /etc/leasehold; }
+	[ -n "$(DESTDIR)" ] || ! [ -d /run/systemd/system ] || systemctl daemon-reload

@@ -69,7 +69,12 @@ impl Control {
     /// # Errors
     ///
     /// The rule that was broken; nothing is changed then.
-    pub async fn run(&self, command: Command) -> Result<Answered, Trap> {
+    pub async fn run(&self, mut command: Command) -> Result<Answered, Trap> {
+        if command.path.is_empty() && command.verb == "reload" {
+            let done = self.reload(keeper::take_confirmation(&mut command)).await;
+            let done = done.map_err(|refused| Trap::Failure(refused.to_string()));
+            return done.map(|()| Answered { reply: Reply::Done, warnings: Vec::new() });
+        }
         self.ask(|answer| Ask::Run(command, answer)).await.unwrap_or_else(|| Err(ending()))
     }
 

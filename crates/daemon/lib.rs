@@ -6,6 +6,7 @@ pub mod clock;
 pub mod configuration;
 pub mod control;
 pub mod demo;
+pub mod faces;
 pub mod journal;
 pub mod log;
 pub mod net;

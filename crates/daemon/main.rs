@@ -1,21 +1,40 @@
 //! The `leasehold` binary: reads its arguments and runs the one command they name.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use leasehold::bench::{self, Bench};
 use leasehold::check::{self, Check};
+use leasehold::faces::oneshot;
 use leasehold::probe::{self, Probe};
 use leasehold::serve::{self, ServeError};
 use leasehold::transfer::{self, Export, Import};
 use leasehold::{demo, log};
 
+const EXAMPLES: &str = "\
+Commands to the running server are RouterOS's own, in one argument or several:
+  leasehold /ip pool print
+  leasehold /ip dhcp-server lease print where status=bound
+  leasehold --json /ip dhcp-server lease print
+  leasehold /ip dhcp-server set dhcp1 lease-time=1d
+  leasehold /ip dhcp-server help";
+
 /// A DHCPv4 server for Linux that speaks RouterOS.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Arguments {
+    /// Where commands are taken, and sent: a unix socket [default: leasehold.sock in the runtime
+    /// directory that the supervisor made, else in the state directory].
+    #[arg(long, global = true, value_name = "PATH", env = "LEASEHOLD_SOCKET")]
+    socket: Option<PathBuf>,
+    /// For commands to the running server: do it even if leases are orphaned.
+    #[arg(long)]
+    confirm: bool,
+    /// For commands to the running server: rows as JSON.
+    #[arg(long)]
+    json: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -39,6 +58,8 @@ enum Command {
         )]
         state: PathBuf,
     },
+    /// Have the running server read its configuration file again.
+    Reload,
     Import(Import),
     Export(Export),
     Probe(Probe),
@@ -52,14 +73,26 @@ enum Command {
         stage: Option<PathBuf>,
     },
     Bench(Bench),
+    /// A RouterOS command for the running server: `leasehold /ip pool print`.
+    #[command(external_subcommand)]
+    Routeros(Vec<String>),
 }
 
+/// `sysexits.h`: the command was used incorrectly.
+const EX_USAGE: u8 = 64;
 /// `sysexits.h`: something was found in an unconfigured or misconfigured state.
 const EX_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
-    match Arguments::parse().command {
-        Command::Serve { config, state } => serve(serve::Options { config, state }),
+    let Arguments { socket, confirm, json, command } = Arguments::parse();
+    let options = oneshot::Options { socket, confirm, json };
+    match command {
+        Command::Serve { config, state } => {
+            let socket = options.socket.unwrap_or_else(|| default_socket(&state));
+            serve(serve::Options { config, state, socket })
+        }
+        Command::Reload => told(oneshot::reload(&options)),
+        Command::Routeros(words) => routeros(&words, &options),
         Command::Import(import) => told(transfer::import(&import)),
         Command::Export(export) => told(transfer::export(&export)),
         Command::Probe(probe) => told(probe::run(&probe.options(), &mut io::stdout())),
@@ -68,6 +101,30 @@ fn main() -> ExitCode {
         Command::Demo { stage: None } => told(demo::run()),
         Command::Demo { stage: Some(stage) } => told(demo::play(&demo::Scene { stage })),
     }
+}
+
+fn default_socket(state: &Path) -> PathBuf {
+    let runtime = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
+    runtime.as_deref().unwrap_or(state).join("leasehold.sock")
+}
+
+/// A command in RouterOS's words; flags may stand behind it as well.
+fn routeros(words: &[String], options: &oneshot::Options) -> ExitCode {
+    if !words.first().is_some_and(|word| word.starts_with('/')) {
+        let word = words.first().map_or("", String::as_str);
+        eprintln!("leasehold: there is no command {word}; see leasehold --help");
+        return ExitCode::from(EX_USAGE);
+    }
+    let mut options = options.clone();
+    let mut line = Vec::new();
+    for word in words {
+        match word.as_str() {
+            "--json" => options.json = true,
+            "--confirm" => options.confirm = true,
+            _ => line.push(word.clone()),
+        }
+    }
+    told(oneshot::run(&line, &options))
 }
 
 fn serve(options: serve::Options) -> ExitCode {

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::configuration::ConfigurationError;
 use crate::control::{Control, Keeper, Plane};
+use crate::faces::socket::Socket;
 use crate::net::Watch;
 use crate::net::watch::WatchError;
 use crate::store;
@@ -24,6 +25,8 @@ pub struct Options {
     pub config: PathBuf,
     /// The state directory.
     pub state: PathBuf,
+    /// Where commands are taken; none if it cannot be made.
+    pub socket: PathBuf,
 }
 
 /// Why serving did not begin, or ended.
@@ -111,6 +114,11 @@ impl Serving {
         // The task ends by itself once nobody can ask it any more.
         let control = Control::start(keeper, Plane::new(worker.requests.clone()));
         let (control, _) = control.map_err(ServeError::Runtime)?;
+        match Socket::bind(&options.socket) {
+            Ok(socket) => drop(tokio::spawn(socket.serve(control.clone()))),
+            // Clients are served all the same.
+            Err(error) => tracing::error!("no commands at {}: {error}", options.socket.display()),
+        }
         Ok(Self { worker, control, watch: Some(watch), terminate, interrupt, hangup })
     }
 
