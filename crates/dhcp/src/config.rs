@@ -236,6 +236,9 @@ impl Default for Settings {
             lease_time_min: 60,
             trust_option_82_of_clients: true,
             link_selection: true,
+            //= https://www.rfc-editor.org/rfc/rfc3011#section-6
+            //# Servers that implement the subnet selection option MUST by default disable use of
+            //# the feature; it must specifically be enabled through configuration.
             subnet_selection: false,
             leasequery: Vec::new(),
         }

@@ -15,6 +15,14 @@ use crate::wire::{RelayAgent, Reply, code};
 const WITHOUT_LIST: &[u8] = &[code::SUBNET_MASK, code::ROUTER, code::DNS];
 
 /// Options that no configuration changes: the protocol's own.
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+//# Requested IP address MUST NOT MUST NOT MUST NOT
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+//# Parameter request list MUST NOT MUST NOT MUST NOT
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+//# Maximum message size MUST NOT MUST NOT MUST NOT
+//= https://www.rfc-editor.org/rfc/rfc6842#section-3
+//# Client identifier (if not sent by client) MUST NOT MUST NOT MUST NOT
 const PROTOCOL: &[u8] = &[
     code::REQUESTED_ADDRESS,
     code::LEASE_TIME,
@@ -47,6 +55,11 @@ pub(super) struct Answer<'a> {
 
 impl Answer<'_> {
     /// Gathers the options of an OFFER, an ACK or a BOOTREPLY.
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+    //# Any configuration parameters in the DHCPACK message SHOULD NOT conflict with those in the
+    //# earlier DHCPOFFER message to which the client is responding.
+    //= https://www.rfc-editor.org/rfc/rfc2132#section-2
+    //# Except for the options in section 9, all options may be used with either DHCP or BOOTP.
     pub(super) fn gather(&self, exchange: &Exchange<'_>, reply: &mut Reply) {
         reply.clear();
         self.protocol(exchange, reply);
@@ -74,12 +87,30 @@ impl Answer<'_> {
 
     /// Options that the protocol demands, whatever the client asks for.
     fn protocol(&self, exchange: &Exchange<'_>, reply: &mut Reply) {
+        //= https://www.rfc-editor.org/rfc/rfc1534#section-2
+        //# The server MUST formulate a BOOTP BOOTREPLY message rather than a DHCP DHCPOFFER message
         let Some(message) = self.message else { return };
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-3
+        //# the "DHCP message type" option - must be included in every DHCP message.
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# DHCP message type DHCPOFFER DHCPACK DHCPNAK
         reply.option(code::MESSAGE_TYPE, &[message.into()]);
         //= https://www.rfc-editor.org/rfc/rfc2132#section-9.7
         //# DHCP servers include this option in the DHCPOFFER in order to
         //# allow the client to distinguish between lease offers.
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-2
+        //# A DHCP server always returns its own address in the 'server identifier' option.
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# Server identifier MUST MUST MUST
         reply.option(code::SERVER_ID, &self.server_id.octets());
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# IP address lease time MUST MUST (DHCPREQUEST) MUST NOT MUST NOT (DHCPINFORM)
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-3.3
+        //# Throughout the protocol, times are to be represented in units of seconds.
+        //= https://www.rfc-editor.org/rfc/rfc2132#section-9.2
+        //# a DHCP server uses this option to specify the lease time it is willing to offer.
+        //= https://www.rfc-editor.org/rfc/rfc2132#section-9.2
+        //# The time is in units of seconds, and is specified as a 32-bit unsigned integer.
         if let Some(seconds) = self.lease_time {
             reply.option(code::LEASE_TIME, &seconds.to_be_bytes());
             self.timers(exchange, seconds, reply);
@@ -105,6 +136,11 @@ impl Answer<'_> {
             let Value::Bytes(bytes) = &find(&levels, code)?.1 else { return None };
             Some(u32::from_be_bytes(bytes.as_ref().try_into().ok()?))
         };
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.4.5
+        //# T1 defaults to (0.5 * duration_of_lease). T2 defaults to (0.875 * duration_of_lease).
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.4.5
+        //# The server SHOULD return T1 and T2, and their values SHOULD be adjusted from their
+        //# original values to take account of the time remaining on the lease.
         let t1 = configured(code::RENEWAL_TIME).unwrap_or(seconds / 2);
         let t2 = configured(code::REBINDING_TIME).unwrap_or(seconds - seconds / 8);
         if t1 < t2 && t2 < seconds {
@@ -114,6 +150,9 @@ impl Answer<'_> {
     }
 
     /// RFC 3442: a client that gets classless routes is told neither routers nor static routes.
+    //= https://www.rfc-editor.org/rfc/rfc3442#section-dhcp-server-administrator-responsibilities
+    //# When a DHCP client requests the Classless Static Routes option and also requests either or
+    //# both of the Router option and the Static Routes option
     fn is_superseded(&self, code: u8, list: &[u8], levels: &Levels<'_>) -> bool {
         matches!(code, code::ROUTER | code::STATIC_ROUTE)
             && list.contains(&code::CLASSLESS_ROUTE)
@@ -124,6 +163,11 @@ impl Answer<'_> {
         if PROTOCOL.contains(&code) || matches!(code, code::RENEWAL_TIME | code::REBINDING_TIME) {
             return;
         }
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# IF the server has been explicitly configured with a default value for the parameter, the
+        //# server MUST include that value in an appropriate option in the 'option' field, ELSE
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# The server MUST NOT return a value for that parameter,
         reply.option_with(code, |out| match find(levels, code) {
             Some((at, value)) => self.render(value, at, out),
             None => self.built_in(code, exchange, out),
@@ -184,12 +228,18 @@ impl Answer<'_> {
                 let domain = if domain.is_empty() { suffix } else { domain };
                 out.extend_from_slice(domain.as_bytes());
             }
+            //= https://www.rfc-editor.org/rfc/rfc2132#section-9.4
+            //# This option is used to identify a TFTP server when the 'sname' field in the DHCP
+            //# header has been used for DHCP options.
             code::TFTP_SERVER_NAME => {
                 if let Some(server) = network.and_then(|it| it.next_server) {
                     // Writing to memory does not fail.
                     let _ = write!(out, "{server}");
                 }
             }
+            //= https://www.rfc-editor.org/rfc/rfc2132#section-9.5
+            //# This option is used to identify a bootfile when the 'file' field in the DHCP header
+            //# has been used for DHCP options.
             code::BOOT_FILE_NAME => {
                 out.extend_from_slice(network.map_or("", |it| &it.boot_file_name).as_bytes());
             }
@@ -225,6 +275,16 @@ impl Answer<'_> {
     }
 
     /// Option sets, nearest first: the first that has a code says its value.
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+    //# The configuration parameters MUST be selected by applying the following rules in the order
+    //# given below.
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+    //# Any parameters specific to this client (as identified by the contents of 'chaddr' or 'client
+    //# identifier' in the DHCPDISCOVER or DHCPREQUEST message)
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+    //# Any parameters specific to this client's class
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+    //# Parameters with non-default values on the client's subnet.
     fn levels<'b>(&'b self, exchange: &Exchange<'b>) -> Levels<'b> {
         let [fixed, matcher, server] = exchange.terms.options(exchange.server);
         [fixed, matcher, server, self.network.map(|network| &network.options)]
@@ -242,6 +302,21 @@ fn find<'a>(levels: &Levels<'a>, code: u8) -> Option<(usize, &'a Value)> {
     levels.iter().enumerate().find_map(at)
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2132#section-3.5
+//# Routers SHOULD be listed in order of preference.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-3.5
+//# The minimum length for the router option is 4 octets, and the length MUST always be a multiple
+//# of 4.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-3.8
+//# Servers SHOULD be listed in order of preference.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-3.8
+//# The minimum length for this option is 4 octets, and the length MUST always be a multiple of 4.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-8.3
+//# Servers SHOULD be listed in order of preference.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-8.3
+//# Its minimum length is 4, and the length MUST be a multiple of 4.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-8.5
+//# The minimum length of the option is 4 octets, and the length must always be a multiple of 4.
 fn addresses(addresses: Option<&Vec<Ipv4Addr>>, out: &mut Vec<u8>) {
     out.extend(addresses.into_iter().flatten().flat_map(Ipv4Addr::octets));
 }

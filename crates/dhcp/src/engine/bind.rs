@@ -64,6 +64,8 @@ impl Engine {
         };
         let space = super::lifecycle::space_name(&self.pools, place.0);
         out.record((place.0, space), place.1, self.clock.stamp(now), change, until);
+        //= https://www.rfc-editor.org/rfc/rfc1534#section-2
+        //# The server marks a binding for a BOOTP client as BOUND after sending the BOOTP BOOTREPLY
         self.acknowledge(exchange, id, lease_time, message, true, out);
     }
 
@@ -99,6 +101,9 @@ impl Engine {
         promised: bool,
         out: &mut Outbox,
     ) {
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
+        //# The 'yiaddr' field in the DHCPACK messages is filled in with the selected network
+        //# address.
         let address = self.book.get(id).address;
         let given = Given {
             message,

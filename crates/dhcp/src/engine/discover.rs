@@ -57,6 +57,8 @@ impl Engine {
         out: &mut Outbox,
     ) -> Result<LeaseId, Silence> {
         let of = self.book.of(exchange.service.key, &exchange.traits(), exchange.hash);
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-2.2
+        //# attempts to return the same network address each time the client requests an address.
         for id in [of.bound, of.pending].into_iter().flatten() {
             self.settle(exchange.now, id, out);
         }
@@ -82,6 +84,10 @@ impl Engine {
         if self.store.has_failed() {
             return Err(Silence::StoreFailed);
         }
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# The client's previous address as recorded in the client's (now expired or released)
+        //# binding, if that address is in the server's pool of available addresses and not already
+        //# allocated, ELSE
         let last = of.ended.map(|id| self.book.get(id).address);
         self.choose(exchange, requested, last, out)
     }
@@ -94,6 +100,9 @@ impl Engine {
         last: Option<Ipv4Addr>,
         out: &mut Outbox,
     ) -> Result<LeaseId, Silence> {
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-2.2
+        //# The server should use whatever information is available in the configuration information
+        //# repository to choose an address to reuse.
         if let Some((row, address)) = self.fixed(exchange) {
             match self.choose_fixed(exchange, row, address, out) {
                 // The one who holds it moves at his next renewal; until then any other will do.
@@ -104,10 +113,16 @@ impl Engine {
         let pool = exchange.terms.pool.ok_or(Silence::StaticOnly)?;
         self.within_limits(exchange)?;
         let tag = leasehold_pool::OwnerTag::from_hash(exchange.hash);
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# The address requested in the 'Requested IP Address' option, if that address is valid and
+        //# not already allocated, ELSE
         let wish = Wish { owner: Some(tag), preferred: requested, last };
         let grant = self.pools.acquire(pool, wish).map_err(|_| Silence::PoolEmpty)?;
         let is_old_friend = last == Some(grant.claim.address());
         let id = self.hold(exchange, grant.claim, number(grant.pool));
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-2.2
+        //# As a consistency check, the allocating server SHOULD probe the reused address before
+        //# allocating the address
         if !is_old_friend {
             self.probe(exchange, id, out)?;
         }
@@ -151,6 +166,9 @@ impl Engine {
     }
 
     /// Sends an OFFER for a lease that is the client's or held for it.
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
+    //# Each server may respond with a DHCPOFFER message that includes an available network address
+    //# in the 'yiaddr' field
     fn offer(&mut self, exchange: &Exchange<'_>, id: LeaseId, out: &mut Outbox) {
         let now = exchange.now.boottime;
         let left = seconds_until(now, self.book.get(id).deadline);

@@ -103,6 +103,9 @@ impl Engine {
     }
 
     /// Whether the datagram says that the client is who it was when it got the lease.
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
+    //# The combination of 'client identifier' or 'chaddr' and assigned network address constitute a
+    //# unique identifier for the client's lease
     pub(super) fn is_holder(&self, exchange: &Exchange<'_>, id: LeaseId) -> bool {
         self.book.get(id).is_of(&exchange.traits())
     }

@@ -62,6 +62,17 @@ impl<'a> Traits<'a> {
     //# If the client does not provide a
     //# 'client identifier' option, the server MUST use the contents of the
     //# 'chaddr' field to identify the client.
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-2.1
+    //# the key will be (IP-subnet-number, hardware-address) unless the client explicitly supplies
+    //# an identifier using the 'client identifier' option.
+    //= https://www.rfc-editor.org/rfc/rfc2132#section-9.14
+    //# DHCP servers use this value to index their database of address bindings.
+    //= https://www.rfc-editor.org/rfc/rfc4361#section-6.3
+    //# DHCPv4 servers that conform to this specification MUST use the 'client identifier' option to
+    //# identify the client if the client sends it.
+    //= https://www.rfc-editor.org/rfc/rfc4361#section-6.4
+    //# DHCPv4 servers MUST use 'chaddr' as an identifier in cases where 'client identifier' is not
+    //# sent
     pub(super) fn kind(&self, identifiers: Identifiers) -> Kind {
         if identifiers.option_82 && self.port().is_some() {
             Kind::Port
@@ -95,6 +106,8 @@ impl<'a> Traits<'a> {
         let agent = RelayAgent::new(self.relay_agent);
         let circuit = agent.circuit_id().unwrap_or_default();
         let remote = agent.remote_id().unwrap_or_default();
+        //= https://www.rfc-editor.org/rfc/rfc3046#section-3.1
+        //# a circuit ID should be qualified with the giaddr value that identifies the relay agent.
         let relay = if remote.is_empty() { self.giaddr } else { Ipv4Addr::UNSPECIFIED };
         (!circuit.is_empty() || !remote.is_empty()).then_some(Identity::Port {
             relay,

@@ -13,6 +13,10 @@ use crate::outbox::Outbox;
 impl Engine {
     /// Tells a client parameters for the address that it has from elsewhere. No lease is looked
     /// at, and none is made.
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-3.4
+    //# Servers receiving a DHCPINFORM message construct a DHCPACK message with any local
+    //# configuration parameters appropriate for the client without: allocating a new address,
+    //# checking for an existing binding, filling in 'yiaddr' or including lease time parameters.
     pub(super) fn inform(&mut self, exchange: &Exchange<'_>, out: &mut Outbox) {
         let request = exchange.request;
         let named = [request.ciaddr, *exchange.datagram.source.ip()];
@@ -33,6 +37,9 @@ impl Engine {
         let given = Given {
             message: Some(MessageType::Ack),
             address: Ipv4Addr::UNSPECIFIED,
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.5
+            //# The server includes other parameters in the DHCPACK message as defined in section
+            //# 4.3.1.
             parameters_of: address,
             lease_time: None,
             broadcast: exchange.wants_broadcast(),

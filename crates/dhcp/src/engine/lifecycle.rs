@@ -48,6 +48,9 @@ impl Engine {
         match self.book.get(id).state {
             State::Testing => self.probe_unanswered(now, id, out),
             State::Offered => {
+                //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
+                //# The server SHOULD mark an address offered to a client in a DHCPOFFER message as
+                //# available if the server receives no DHCPREQUEST message from that client.
                 self.tell(out, |engine| Event::OfferedWithoutSuccess(engine.told(id)));
                 self.give_up(id);
             }
@@ -67,6 +70,12 @@ impl Engine {
         let now = exchange.now.boottime;
         self.scratch.write_client(exchange, None);
         let settings = &exchange.config.settings;
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# the server SHOULD NOT reuse the selected network address before the client responds to
+        //# the server's DHCPOFFER message.
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+        //# servers SHOULD NOT reuse offered addresses and may use an implementation-specific
+        //# timeout mechanism to decide when to reuse an offered address.
         let hold_ms = self.supply.hold_ms(pool, now, &self.pools, settings);
         let deadline = now.after(Duration::from_millis(hold_ms.into()));
         let id = self.book.insert(Lease {
@@ -79,6 +88,9 @@ impl Engine {
             pool,
             serial: 0,
             checking: false,
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-1.6
+            //# Guarantee that any specific network address will not be in use by more than one DHCP
+            //# client at a time
             hold: Hold::Claimed(claim),
             deadline,
             since: now,
@@ -130,6 +142,9 @@ impl Engine {
         };
         self.record(now, id, change, out);
         self.mac_limits.let_go(self.book.get(id));
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.4
+        //# The server SHOULD retain a record of the client's initialization parameters for possible
+        //# reuse in response to subsequent requests from the client.
         let tag = self.tag(id);
         let lease = self.book.get_mut(id);
         lease.offers = 0;
@@ -271,6 +286,8 @@ pub(super) fn space_name(pools: &Pools, space: SpaceId) -> &str {
 /// The moment that is `seconds` from `now`; `u32::MAX` seconds are for ever.
 pub(super) fn after_seconds(now: Boottime, seconds: u32) -> Boottime {
     match seconds {
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-3.3
+        //# The time value of 0xffffffff is reserved to represent "infinity".
         u32::MAX => NEVER,
         seconds => now.after(Duration::from_secs(seconds.into())),
     }

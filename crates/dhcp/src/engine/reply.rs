@@ -69,9 +69,22 @@ impl Engine {
         let is_ack = given.message == Some(MessageType::Ack) || given.message.is_none();
         let next_server = network.and_then(|network| network.next_server);
         let header = Header {
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+            //# 'ciaddr' 0 'ciaddr' from 0 DHCPREQUEST or 0
             ciaddr: if is_ack { request.ciaddr } else { Ipv4Addr::UNSPECIFIED },
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+            //# 'yiaddr' IP address offered IP address 0 to client assigned to client
             yiaddr: given.address,
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-2
+            //# siaddr 4 IP address of next server to use in bootstrap; returned in DHCPOFFER,
+            //# DHCPACK by server.
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+            //# 'siaddr' IP address of next IP address of next 0 bootstrap server bootstrap server
             siaddr: next_server.or(exchange.server.server_address).unwrap_or(Ipv4Addr::UNSPECIFIED),
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+            //# 'file' Client boot file Client boot file (unused) name or options name or options
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+            //# 'sname' Server host name Server host name (unused) or options or options
             file,
             ..header(exchange)
         };
@@ -93,6 +106,8 @@ impl Engine {
         let request = exchange.request;
         let server_id = self.server_id(exchange, Ipv4Addr::UNSPECIFIED);
         let reply = &mut self.scratch.reply;
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# All others MAY MAY MUST NOT
         reply.clear();
         reply.option(code::MESSAGE_TYPE, &[MessageType::Nak.into()]);
         reply.option(code::SERVER_ID, &server_id.octets());
@@ -103,6 +118,8 @@ impl Engine {
         if let Some(id) = request.client_id() {
             reply.option(code::CLIENT_ID, id);
         }
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# Use 'file'/'sname' fields MAY MAY MUST NOT
         reply.require();
         let mut header = header(exchange);
         let to = if request.is_relayed() {
@@ -112,11 +129,18 @@ impl Engine {
             //# client, because the client may not have a correct network address
             //# or subnet mask, and the client may not be answering ARP requests.
             header.flags |= 0x8000;
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-3.2
+            //# Otherwise, the server MUST send the DHCPNAK message to the IP address of the BOOTP
+            //# relay agent, as recorded in 'giaddr'.
             self.to_relay(exchange)
         } else {
             //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
             //# In all cases, when 'giaddr' is zero, the server broadcasts any DHCPNAK
             //# messages to 0xffffffff.
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+            //# The server MUST broadcast the DHCPNAK message to the 0xffffffff broadcast address
+            //# because the client may not have a correct network address or subnet mask, and the
+            //# client may not be answering ARP requests.
             broadcast(exchange, server_id)
         };
         let relay_agent = request.relay_agent().map(|agent| agent.octets());
@@ -139,6 +163,9 @@ impl Engine {
             return server_id;
         }
         let interface = self.interfaces.get(exchange.service.ingress);
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+        //# the server SHOULD select the IP address the server is using for communication on that
+        //# subnet as the 'server identifier'.
         let near = interface.and_then(|it| it.addresses.iter().find(|net| net.contains(&client)));
         near.map_or(server_id, ipnet::Ipv4Net::addr)
     }
@@ -146,12 +173,21 @@ impl Engine {
     fn destination(&self, exchange: &Exchange<'_>, source: Ipv4Addr, given: Given) -> Destination {
         let request = exchange.request;
         if request.is_relayed() {
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
+            //# The server transmits the DHCPOFFER message to the client, using the BOOTP relay
+            //# agent if necessary.
             return self.to_relay(exchange);
         }
         let interface = exchange.service.ingress;
         // An INFORM may leave ciaddr empty and still come from an address.
         let is_inform = given.message == Some(MessageType::Ack) && given.address.is_unspecified();
         let from = *exchange.datagram.source.ip();
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-3.4
+        //# The servers SHOULD unicast the DHCPACK reply to the address given in the 'ciaddr' field
+        //# of the DHCPINFORM message.
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.5
+        //# The server responds to a DHCPINFORM message by sending a DHCPACK message directly to the
+        //# address given in the 'ciaddr' field of the DHCPINFORM message.
         let home = match (request.ciaddr, is_inform) {
             (Ipv4Addr::UNSPECIFIED, true) => from,
             (ciaddr, _) => ciaddr,
@@ -160,6 +196,12 @@ impl Engine {
         //# If the 'giaddr'
         //# field is zero and the 'ciaddr' field is nonzero, then the server
         //# unicasts DHCPOFFER and DHCPACK messages to the address in 'ciaddr'.
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+        //# Because 'giaddr' is therefore not filled in, the DHCP server will trust the value in
+        //# 'ciaddr', and use it when replying to the client.
+        //= https://www.rfc-editor.org/rfc/rfc1542#section-5.4
+        //# If the 'ciaddr' field is non-zero, the BOOTREPLY message SHOULD be sent as an IP unicast
+        //# to the IP address identified in the 'ciaddr' field.
         let has_address = !home.is_unspecified() && given.message != Some(MessageType::Offer);
         if has_address {
             let target = SocketAddrV4::new(home, CLIENT_PORT);
@@ -173,6 +215,18 @@ impl Engine {
         //# set, then the server broadcasts DHCPOFFER and DHCPACK messages to
         //# 0xffffffff.
         match request.hardware.mac().filter(|mac| mac.0[0] & 1 == 0) {
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+            //# If the broadcast bit is not set and 'giaddr' is zero and 'ciaddr' is zero, then the
+            //# server unicasts DHCPOFFER and DHCPACK messages to the client's hardware address and
+            //# 'yiaddr' address.
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+            //# If the BROADCAST bit is cleared to 0, the message SHOULD be sent as an IP unicast to
+            //# the IP address specified in the 'yiaddr' field and the link-layer address specified
+            //# in the 'chaddr' field.
+            //= https://www.rfc-editor.org/rfc/rfc1542#section-5.4
+            //# If the BROADCAST flag is cleared (0), the reply SHOULD be sent as an IP unicast to
+            //# the IP address specified by the 'yiaddr' field and the link-layer address specified
+            //# in the 'chaddr' field.
             Some(mac) if !given.broadcast && !given.address.is_unspecified() => {
                 let target = SocketAddrV4::new(given.address, CLIENT_PORT);
                 Destination::Link { interface, mac, source, target }
@@ -189,9 +243,18 @@ impl Engine {
         let request = exchange.request;
         // RFC 8357: a relay that says so listens where it sent from.
         let wants_source = request.relay_agent().is_some_and(|agent| agent.wants_source_port());
+        //= https://www.rfc-editor.org/rfc/rfc8357#section-5.1
+        //# it MUST remember the UDP source port of the message and use that port number as the UDP
+        //# destination port when sending the reply message to the same relay agent.
         let port = if wants_source { exchange.datagram.source.port() } else { SERVER_PORT };
         Destination::Routed {
             source: self.routed_source(exchange),
+            //= https://www.rfc-editor.org/rfc/rfc3527#section-3
+            //# The IP address to which a DHCP server sends a reply MUST be the same as it would
+            //# choose when this sub-option is not present.
+            //= https://www.rfc-editor.org/rfc/rfc1542#section-5.4
+            //# If this field is non-zero, the server SHOULD send the BOOTREPLY as an IP unicast to
+            //# the IP address identified in the 'giaddr' field.
             target: SocketAddrV4::new(request.giaddr, port),
         }
     }
@@ -213,6 +276,8 @@ impl Engine {
     /// Octets of the UDP payload that the client takes and the link carries.
     fn limit(&self, exchange: &Exchange<'_>, bootp: bool) -> usize {
         if bootp {
+            //= https://www.rfc-editor.org/rfc/rfc1534#section-2
+            //# MUST NOT exceed the size limit for BOOTREPLY messages
             return BOOTP_LENGTH;
         }
         let interface = self.interfaces.get(exchange.service.ingress);
@@ -228,18 +293,39 @@ fn header<'a>(exchange: &Exchange<'_>) -> Header<'a> {
     Header {
         htype: request.hardware.htype(),
         hlen: request.hardware.octets().len() as u8,
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# The server inserts the 'xid' field from the DHCPDISCOVER message into the 'xid' field of
+        //# the DHCPOFFER message and sends the DHCPOFFER message to the requesting client.
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# 'xid' 'xid' from client 'xid' from client 'xid' from client DHCPDISCOVER DHCPREQUEST
+        //# DHCPREQUEST message message message
         xid: request.xid,
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# 'flags' 'flags' from 'flags' from 'flags' from client DHCPDISCOVER client DHCPREQUEST
+        //# client DHCPREQUEST message message message
+        //= https://www.rfc-editor.org/rfc/rfc1542#section-5.4
+        //# Otherwise, the server MUST preserve the state of the BROADCAST flag so that the relay
+        //# agent can correctly act upon it.
         flags: request.flags,
         ciaddr: Ipv4Addr::UNSPECIFIED,
         yiaddr: Ipv4Addr::UNSPECIFIED,
         siaddr: Ipv4Addr::UNSPECIFIED,
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# 'giaddr' 'giaddr' from 'giaddr' from 'giaddr' from client DHCPDISCOVER client
+        //# DHCPREQUEST client DHCPREQUEST message message message
         giaddr: request.giaddr,
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# 'chaddr' 'chaddr' from 'chaddr' from 'chaddr' from client DHCPDISCOVER client
+        //# DHCPREQUEST client DHCPREQUEST message message message
         chaddr: request.chaddr,
         file: &[],
         cookie: request.has_cookie,
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+//# If this bit is set to 1, the DHCP message SHOULD be sent as an IP broadcast using an IP
+//# broadcast address (preferably 0xffffffff) as the IP destination address
 fn broadcast(exchange: &Exchange<'_>, source: Ipv4Addr) -> Destination {
     Destination::Link {
         interface: exchange.service.ingress,

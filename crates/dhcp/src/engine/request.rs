@@ -50,11 +50,22 @@ impl Engine {
         let lease_time = exchange.lease_time();
         let ack = Some(MessageType::Ack);
         match self.judge(exchange, requested) {
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
+            //# The server SHOULD NOT check the offered network address at this point.
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-3.2
+            //# Servers SHOULD NOT check that the client's network address is already in use
             Verdict::Bind(id) => self.bind(exchange, id, lease_time, ack, out),
             Verdict::Take => match self.take(exchange, address) {
                 Some(id) => self.bind(exchange, id, lease_time, ack, out),
+                //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
+                //# If the selected server is unable to satisfy the DHCPREQUEST message (e.g., the
+                //# requested network address has been allocated), the server SHOULD respond with a
+                //# DHCPNAK message.
                 None => self.deny(exchange, address, Denied::Taken, out),
             },
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+            //# The server may choose not to extend the lease (as a policy decision by the network
+            //# administrator), but should return a DHCPACK message regardless.
             Verdict::Keep(id) => self.keep_promise(exchange, id, ack, out),
             Verdict::Deny(reason) => self.deny(exchange, address, reason, out),
             Verdict::Evict(id, reason) => {
@@ -72,6 +83,13 @@ impl Engine {
     //# to to accept any of its network addresses as identifying that server
     //# in a DHCP message.
     pub(super) fn is_ours(&self, exchange: &Exchange<'_>, server: Ipv4Addr) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc5107#section-4
+        //# comparison should be made between the address in this suboption and the Server
+        //# Identifier option.
+        //= https://www.rfc-editor.org/rfc/rfc5107#section-4
+        //# If both the Server Identifier Override suboption and the Server Identifier option
+        //# specify the same address, then the server should accept the DHCPREQUEST message for
+        //# processing
         server == exchange.service.server_id
             || self.services.is_own(server)
             || exchange.server.server_address == Some(server)
@@ -94,6 +112,9 @@ impl Engine {
             return Verdict::Silent(Silence::Blocked);
         }
         let address = requested.address();
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+        //# The DHCP server SHOULD check 'ciaddr' for correctness before replying to the
+        //# DHCPREQUEST.
         let held = self.book.at(exchange.place(address));
         let own = held.filter(|&id| self.is_holder(exchange, id));
         let of = self.book.of(exchange.service.key, &exchange.traits(), exchange.hash);
@@ -144,6 +165,9 @@ impl Engine {
             State::Testing => Verdict::Silent(Silence::Testing),
             // Never a NAK because of a configuration: what was promised holds.
             State::Bound if !may_have => Verdict::Keep(id),
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-3.2
+            //# Servers with knowledge of the client's configuration parameters respond with a
+            //# DHCPACK message to the client.
             State::Bound | State::Offered if may_have => Verdict::Bind(id),
             State::Ended if may_have => Verdict::Take,
             _ => {
@@ -184,6 +208,8 @@ impl Engine {
             let reason = if on_network { Denied::WrongAddress } else { Denied::WrongNetwork };
             return Verdict::Deny(reason);
         }
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-3.2
+        //# Servers SHOULD NOT respond if their information is not guaranteed to be accurate.
         if exchange.is_withheld(address) {
             return Verdict::Silent(Silence::Withheld);
         }
@@ -195,6 +221,12 @@ impl Engine {
             return Verdict::Silent(Silence::NotAuthoritative);
         }
         if !self.is_given_from_pool(exchange, address) {
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-3.2
+            //# If the client's request is invalid (e.g., the client has moved to a new subnet),
+            //# servers SHOULD respond with a DHCPNAK message to the client.
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+            //# Server SHOULD send a DHCPNAK message to the client if the 'requested IP address' is
+            //# incorrect, or is on the wrong network.
             return Verdict::Deny(self.reason_outside(exchange, address));
         }
         if let Err(reason) = self.may_begin(exchange).and_then(|()| self.within_limits(exchange)) {
@@ -216,6 +248,12 @@ impl Engine {
     ) -> Verdict {
         let is_selecting = matches!(requested, Requested::Selecting { .. });
         let is_known = of.bound.is_some() || of.pending.is_some();
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-3.2
+        //# a server that identifies a request for an expired binding that is owned by another
+        //# server SHOULD NOT respond with a DHCPNAK
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-3.5
+        //# If a server receives a DHCPREQUEST message with an invalid 'requested IP address', the
+        //# server SHOULD respond to the client with a DHCPNAK message
         if is_selecting || is_known || exchange.is_authoritative() {
             Verdict::Deny(reason)
         } else {
@@ -233,6 +271,8 @@ impl Engine {
 
     fn reason_outside(&self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Denied {
         let on_network = self.is_on_network(exchange, address);
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+        //# If the DHCP server detects that the client is on the wrong net
         if on_network { Denied::OutsidePools } else { Denied::WrongNetwork }
     }
 }

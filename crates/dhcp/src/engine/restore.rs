@@ -18,6 +18,10 @@ impl Engine {
     ///
     /// A lease whose time is over comes back all the same: it ends with the first
     /// [`Tick`](crate::Input::Tick), so that its end is told and recorded like any other.
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-1.6
+    //# Retain DHCP client configuration across server reboots
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-2.2
+    //# guarantees not to reallocate that address within the requested time
     pub fn restore(&mut self, record: Record) {
         let Record { location, at, change } = record;
         let space = match &*location.space {

@@ -232,8 +232,12 @@ impl Services {
         datagram: &Datagram<'_>,
     ) -> Result<Service, Silence> {
         let selection = site.link_selection(request);
+        //= https://www.rfc-editor.org/rfc/rfc3527#section-3
+        //# the information contained in the link-selection sub-option MUST be used to control
         let link = selection.or_else(|| site.subnet_selection(request)).unwrap_or(request.giaddr);
         let network = site.config.networks.containing(link).map(|network| network.address);
+        //= https://www.rfc-editor.org/rfc/rfc3527#section-3
+        //# the server MUST NOT offer an address that is not on the requested subnet or the link
         if selection.is_some() && network.is_none() {
             return Err(Silence::NoNetwork);
         }
@@ -248,6 +252,9 @@ impl Services {
             let mut best = servers.iter().filter(has_pool);
             best.clone().find(is_ingress).or_else(|| best.next()).copied()
         };
+        //= https://www.rfc-editor.org/rfc/rfc3527#section-3
+        //# When the DHCP server is allocating an address and this sub-option is present, then the
+        //# DHCP server MUST allocate the address on either:
         let index = match first(named) {
             Some(index) => Some(index),
             None if selection.is_some() => {
@@ -350,12 +357,22 @@ impl Services {
         datagram: &Datagram<'_>,
     ) -> Option<Ipv4Addr> {
         let agent = request.relay_agent().filter(|_| request.is_relayed());
+        //= https://www.rfc-editor.org/rfc/rfc5107#section-4
+        //# The octets "a1" through "a4" specify the value that MUST be inserted into the Server
+        //# Identifier option by the DHCP Server upon reply.
+        //= https://www.rfc-editor.org/rfc/rfc5107#section-4
+        //# MUST use this value, if present in a DHCP message received from a client, as the value
+        //# to insert into the Server Identifier option in the corresponding response.
         if let Some(address) = agent.and_then(|agent| agent.server_id_override()) {
             return Some(address);
         }
         let primary = |index: IfIndex| site.interfaces.get(index).and_then(Interface::primary);
         let interface = served.interface.and_then(primary);
         let is_routed = request.is_relayed() || served.interface != Some(datagram.interface);
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+        //# If the server has received a message through a DHCP relay agent, the server SHOULD
+        //# choose an address from the interface on which the message was recieved as the 'server
+        //# identifier'
         let reached =
             Some(datagram.destination).filter(|address| is_routed && self.is_own(*address));
         server.server_address.or(reached).or(interface).or_else(|| primary(datagram.interface))
@@ -375,6 +392,9 @@ impl Site<'_> {
     }
 
     fn subnet_selection(self, request: &Request<'_>) -> Option<Ipv4Addr> {
+        //= https://www.rfc-editor.org/rfc/rfc3011#section-2
+        //# Servers that understand this option but are administratively configured to ignore the
+        //# option MUST ignore the option, use their normal algorithms to allocate an address
         let enabled = self.config.settings.subnet_selection;
         request.options.address(code::SUBNET_SELECTION).filter(|_| enabled)
     }

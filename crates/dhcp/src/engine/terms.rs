@@ -38,6 +38,16 @@ impl<'c> Terms<'c> {
         // A static lease wins over the matchers.
         let matcher = match fixed {
             Some(_) => None,
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.2
+            //# a DHCP server will have to consider the values of the vendor class options included
+            //# in DHCPDISCOVER or DHCPREQUEST messages when determining the correct parameters for
+            //# a particular client.
+            //= https://www.rfc-editor.org/rfc/rfc2132#section-9.13
+            //# Servers not equipped to interpret the class-specific information sent by a client
+            //# MUST ignore it
+            //= https://www.rfc-editor.org/rfc/rfc3004#section-4
+            //# A server that is not equipped to interpret any given user class specified by a
+            //# client MUST ignore it
             None => config.matchers.iter().find(|matcher| {
                 matcher.server.is_none_or(|named| named == service.index)
                     && matcher.fits(request, stashed)
@@ -48,6 +58,10 @@ impl<'c> Terms<'c> {
             (None, Some(pool)) => services.pool_of(pool),
             _ => service.pool,
         };
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# IF the client has not requested a specific lease in the DHCPDISCOVER message and the
+        //# client does not have an assigned network address, the server assigns a locally
+        //# configured default lease time, ELSE
         let lease_time = (fixed.and_then(|row| row.lease_time))
             .or_else(|| matcher.and_then(|matcher| matcher.lease_time));
         Self { fixed, matcher, pool, lease_time: lease_time.unwrap_or(server.lease_time) }
@@ -93,6 +107,12 @@ impl Matcher {
                 || value.windows(self.value.len()).any(|part| *part == *self.value);
         }
         let is_part = |mut parts: Parts<'_>| parts.any(|part| *part == *self.value);
+        //= https://www.rfc-editor.org/rfc/rfc3046#section-3.1
+        //# The Circuit ID SHOULD be considered an opaque value, with policies based on exact string
+        //# match only
+        //= https://www.rfc-editor.org/rfc/rfc3046#section-3.2
+        //# The option SHOULD be considered an opaque value, with policies based on exact string
+        //# match only
         *value == *self.value
             || match self.code {
                 code::USER_CLASS => is_part(Parts { rest: value, tagged: false }),

@@ -104,6 +104,8 @@ impl Reply {
     pub fn option_with(&mut self, code: u8, write: impl FnOnce(&mut Vec<u8>) -> bool) {
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
         //# The server MUST include each requested parameter only once
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+        //# Options may appear only once, unless otherwise specified in the options document.
         if self.has(code) || matches!(code, code::PAD | code::END | code::RELAY_AGENT) {
             return;
         }
@@ -169,6 +171,9 @@ impl Reply {
             }
             //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
             //# The last option must always be the 'end' option.
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+            //# If the 'option overload' option is present in the 'options' field, the options in
+            //# the 'options' field MUST be terminated by an 'end' option
             out.push(code::END);
         }
         //= https://www.rfc-editor.org/rfc/rfc2132#section-3.2
@@ -187,6 +192,9 @@ impl Reply {
         //= https://www.rfc-editor.org/rfc/rfc2132#section-9.3
         //# A DHCP server inserts this option if the returned parameters will exceed the usual space
         //# allotted for options.
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-3.5
+        //# In this case, two additional options flags (which must appear in the 'options' field of
+        //# the message) indicate that the 'file' and 'sname' fields are to be used for options.
         let overload = out.len();
         write_option(code::OVERLOAD, &[0], out);
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
@@ -274,6 +282,8 @@ fn write_header(header: &Header<'_>, out: &mut Vec<u8>) {
     let start = out.len();
     //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
     //# 'hops' 0 0 0
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+    //# 'op' BOOTREPLY BOOTREPLY BOOTREPLY
     out.extend_from_slice(&[BOOTREPLY, header.htype, header.hlen, 0]);
     //= https://www.rfc-editor.org/rfc/rfc2132#section-2
     //# All multi-octet quantities are in network byte-order.
@@ -290,6 +300,9 @@ fn write_header(header: &Header<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(&header.file[..header.file.len().min(FILE.len() - 1)]);
     out.resize(start + FILE.end, 0);
     if header.cookie {
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+        //# The options area includes first a four-octet 'magic cookie' (which was described in
+        //# section 3), followed by the options.
         out.extend_from_slice(&COOKIE);
     }
 }

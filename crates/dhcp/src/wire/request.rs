@@ -142,6 +142,9 @@ impl Parser {
         if hlen > 16 {
             return Err(Malformed::HardwareLength);
         }
+        //= https://www.rfc-editor.org/rfc/rfc1542#section-4.1.1
+        //# The relay agent MUST silently discard BOOTREQUEST messages whose 'hops' field exceeds
+        //# the value 16.
         if hops > HOPS_MAX {
             return Err(Malformed::Hops);
         }
@@ -242,6 +245,8 @@ impl<'a> Request<'a> {
         //# They MUST be set to zero by clients and ignored by servers and relay agents.
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
         //# SHOULD examine the BROADCAST bit in the 'flags' field.
+        //= https://www.rfc-editor.org/rfc/rfc1542#section-2.2
+        //# They MUST be set to zero by clients and ignored by servers and relay agents.
         self.flags & 0x8000 != 0
     }
 
