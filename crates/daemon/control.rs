@@ -11,6 +11,8 @@ use leasehold_dhcp::Interfaces;
 use leasehold_routeros::{Change, Command, Effects, Listing, Record, Reply, Trap};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+use crate::transfer;
+
 mod file;
 mod guard;
 mod keeper;
@@ -125,6 +127,7 @@ struct Task {
 
 /// A command of a batch, run on the batch's draft of the tree.
 struct Ran {
+    verb: String,
     effects: Effects,
     reply: Reply,
     answer: oneshot::Sender<Result<Answered, Trap>>,
@@ -185,7 +188,7 @@ impl Task {
                 Ok(outcome) => {
                     changes |= !outcome.effects.changes.is_empty();
                     let (effects, reply) = (outcome.effects, outcome.reply);
-                    ran.push((at, Ran { effects, reply, answer }));
+                    ran.push((at, Ran { verb: command.verb, effects, reply, answer }));
                 }
                 Err(trap) => drop(answer.send(Err(trap))),
             }
@@ -205,7 +208,7 @@ impl Task {
 
     /// What a command means beside the tree, and its answer.
     fn finish(&mut self, ran: Ran) {
-        let Ran { effects, reply, answer } = ran;
+        let Ran { effects, reply, answer, verb } = ran;
         for warning in &effects.warnings {
             tracing::warn!("{warning}");
         }
@@ -215,6 +218,12 @@ impl Task {
             // Without listeners nobody wants to know.
             let _ = self.told.send(Arc::new(change));
         }
+        let reply = match reply {
+            Reply::Text(script) if verb == "export" => {
+                Reply::Text(transfer::script_header() + &script)
+            }
+            reply => reply,
+        };
         let _ = answer.send(done.map(|()| Answered { reply, warnings: effects.warnings }));
     }
 

@@ -132,9 +132,14 @@ pub fn export(export: &Export) -> Result<(), TransferError> {
         (_, true) => Form::Terse,
         _ => Form::Compact,
     };
+    let script = script_header() + &script::export(&loaded.tree, "", form);
+    put(export.output.as_deref(), &script)
+}
+
+/// The first lines of a script that is made now.
+pub(crate) fn script_header() -> String {
     let now = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
-    let header = script::header(&now, ROUTEROS_VERSION);
-    put(export.output.as_deref(), &(header + &script::export(&loaded.tree, "", form)))
+    script::header(&now, ROUTEROS_VERSION)
 }
 
 fn put(path: Option<&Path>, text: &str) -> Result<(), TransferError> {

@@ -231,7 +231,9 @@ fn show(
 ) -> Result<(), OneshotError> {
     let mut out = io::stdout().lock();
     let text = match (menu, said) {
-        (_, Some(said)) if put || command.verb != "add" => format!("{said}\n"),
+        (_, Some(said)) if put || command.verb != "add" => {
+            format!("{said}{}", if said.ends_with('\n') { "" } else { "\n" })
+        }
         (Some(menu), None) if matches!(command.verb.as_str(), "print" | "getall" | "get") => {
             let form = Form::of(command, menu);
             let width = io::stdout().is_terminal().then(width).flatten();
