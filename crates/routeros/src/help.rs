@@ -1,7 +1,8 @@
 //! Help, from the tables alone.
 
-use crate::menu::{Menu, Property};
+use crate::menu::{Form, Menu, Property};
 use crate::rule::{Access, Preset};
+use crate::syntax::toml;
 
 /// What a menu is for, its commands and its properties.
 #[must_use]
@@ -25,6 +26,50 @@ pub fn menu(menu: &'static Menu) -> String {
         }
     }
     text
+}
+
+/// The reference page of some menus, in Markdown.
+#[must_use]
+pub fn reference(menus: &[&'static Menu]) -> String {
+    let mut page = String::from(REFERENCE_HEAD);
+    for menu in menus {
+        let words: Vec<_> = menu.verbs().map(|verb| format!("`{}`", verb.word)).collect();
+        page.push_str(&format!("\n## {}\n\n{}\n", menu.path, menu.about.trim()));
+        if menu.form != Form::View {
+            let brackets = if menu.form == Form::Singleton { ("[", "]") } else { ("[[", "]]") };
+            let key = format!("{}{}{}", brackets.0, toml::key(menu), brackets.1);
+            page.push_str(&format!("In the configuration file: `{key}`.\n"));
+        }
+        page.push_str(&format!("Commands: {}.\n", words.join(", ")));
+        for (title, configured) in [("Property", true), ("Shown by `print`", false)] {
+            let rows: Vec<String> = menu
+                .properties
+                .iter()
+                .filter(|property| property.rule.is_configured() == configured)
+                .map(row)
+                .collect();
+            if !rows.is_empty() {
+                page.push_str(&format!("\n| {title} | Value | Meaning |\n|---|---|---|\n"));
+                page.push_str(&rows.concat());
+            }
+        }
+    }
+    page
+}
+
+const REFERENCE_HEAD: &str = "\
+# Menus and properties
+
+Written from the menus' tables by a test (`cargo test -p leasehold-dhcp --test menus`); do not edit.
+
+Names, values and defaults are RouterOS's, the same in the configuration file, in scripts, on the
+command line, on the API and on REST. A property that is \"not obeyed yet\" is kept, shown and
+exported, and setting it warns once.
+";
+
+fn row(property: &Property) -> String {
+    let cell = |text: &str| text.trim().replace('|', "\\|");
+    format!("| `{}` | {} | {} |\n", property.name, cell(&line(property)), cell(property.doc))
 }
 
 /// Type, default and access of a property in one line.

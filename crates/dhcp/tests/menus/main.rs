@@ -1,5 +1,6 @@
 //! The menus of this server through every syntax.
 
+mod docs;
 mod errors;
 mod print;
 mod script;

@@ -44,10 +44,8 @@ fn a_removal_warns_of_what_dangles() {
     world.ok("/ip pool remove isp-pool");
     assert_eq!(
         world.effects.warnings,
-        [
-            "pool \"isp-pool\" was in use: 1 row(s) now refer to *1, until another pool of that name \
-          is made"
-        ]
+        ["pool \"isp-pool\" was in use: 1 row(s) now refer to *1, \
+          until another pool of that name is made"]
     );
     assert!(world.effects.changes.iter().any(|change| change.dead));
 }

@@ -50,11 +50,8 @@ impl Request {
             return Err((tag, Trap::NoSuchCommand(String::new())));
         };
         let attribute = |name: &str| {
-            let attributes = rest.iter().filter_map(|word| attribute(word));
-            attributes
-                .filter(|(known, _)| *known == name)
-                .next_back()
-                .map(|(_, value)| value.to_owned())
+            let mut attributes = rest.iter().filter_map(|word| attribute(word));
+            attributes.rfind(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
         };
         let call = match first.as_str() {
             "/login" => Call::Login {
