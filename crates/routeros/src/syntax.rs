@@ -5,6 +5,7 @@ pub mod json;
 pub mod place;
 pub mod print;
 pub mod quote;
+pub mod rest;
 pub mod script;
 pub mod sentence;
 pub mod toml;

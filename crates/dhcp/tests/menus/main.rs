@@ -1,8 +1,10 @@
 //! The menus of this server through every syntax.
 
+mod api;
 mod docs;
 mod errors;
 mod print;
+mod rest;
 mod script;
 mod toml;
 mod verbs;

@@ -271,7 +271,7 @@ fn proplist(command: &Command) -> Vec<String> {
 
 impl Tree {
     /// The first word of a path that leads nowhere.
-    fn unknown_word(&self, path: &str) -> String {
+    pub(crate) fn unknown_word(&self, path: &str) -> String {
         let mut known = String::new();
         for word in path.split('/').filter(|word| !word.is_empty()) {
             let longer = format!("{known}/{word}");
