@@ -1,17 +1,20 @@
 //! A simulated client: one Ethernet address, and the messages of RFC 2131 in each of its states.
 
-use std::cell::Cell;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
+use super::PATIENCE;
 use super::frame::{Envelope, Mac};
 use super::message::{Message, Reply, code, kind};
 use super::tap::Tap;
+
+/// After this time without an answer a client says it again.
+const REPEAT: Duration = Duration::from_secs(3);
 
 /// A client that speaks through a tap. It does not keep state: the test says what it sends.
 pub struct Client<'t> {
     tap: &'t Tap,
     mac: Mac,
-    xid: Cell<u32>,
     client_id: Option<Vec<u8>>,
     parameters: Vec<u8>,
     flags: u16,
@@ -24,10 +27,8 @@ impl<'t> Client<'t> {
     }
 
     pub fn with_mac(tap: &'t Tap, mac: Mac) -> Self {
-        let [_, _, a, b, c, d] = mac.0;
-        let first = u32::from_be_bytes([a, b, c, d]).wrapping_mul(2_654_435_761);
         let parameters = vec![code::MASK, code::ROUTER, code::DNS, code::DOMAIN];
-        Self { tap, mac, xid: Cell::new(first), client_id: None, parameters, flags: 0 }
+        Self { tap, mac, client_id: None, parameters, flags: 0 }
     }
 
     /// The client names itself with option 61.
@@ -54,8 +55,7 @@ impl<'t> Client<'t> {
 
     /// A message of this kind under a new transaction id.
     pub fn message(&self, kind: u8) -> Message {
-        self.xid.set(self.xid.get().wrapping_add(1));
-        let mut message = Message::new(kind, self.mac, self.xid.get());
+        let mut message = Message::new(kind, self.mac, self.tap.fresh_xid());
         message.flags = self.flags;
         if let Some(client_id) = &self.client_id {
             message = message.option(code::CLIENT_ID, client_id);
@@ -112,26 +112,35 @@ impl<'t> Client<'t> {
         self.tap.send(&Envelope::broadcast(self.mac), message);
     }
 
-    /// Broadcasts, and waits for the answer to this very transaction.
+    /// Broadcasts, repeats itself as clients do, and waits for the answer to this transaction.
     pub fn ask(&self, message: &Message) -> Reply {
+        self.ask_in(&Envelope::broadcast(self.mac), message)
+    }
+
+    /// Like [`Client::ask`], inside any headers.
+    pub fn ask_in(&self, envelope: &Envelope, message: &Message) -> Reply {
+        // What is still on its way may answer an earlier message of the same transaction.
         self.tap.heard(|_| false);
-        self.tap.forget();
-        self.broadcast(message);
-        self.answer(message)
+        for _ in 0..PATIENCE.as_secs() / REPEAT.as_secs() {
+            self.tap.send(envelope, message);
+            if let Some(reply) = self.tap.hear(REPEAT, |reply| reply.answers(message)) {
+                reply.assert_sound(message);
+                return reply;
+            }
+        }
+        panic!("no answer to kind {} of {}", message.kind(), self.mac);
     }
 
     /// Sends to one server as a bound client does, and waits for the answer.
     pub fn ask_server(&self, message: &Message, server_mac: Mac, server: Ipv4Addr) -> Reply {
-        self.tap.forget();
-        self.tap.send(&Envelope::unicast(self.mac, message.ciaddr, server_mac, server), message);
-        self.answer(message)
+        self.ask_in(&Envelope::unicast(self.mac, message.ciaddr, server_mac, server), message)
     }
 
     /// Waits for the answer to a message that was sent.
     pub fn answer(&self, message: &Message) -> Reply {
-        let what = format!("the answer to {} of {}", message.options[2], self.mac);
-        let reply = self.tap.expect(&what, |r| r.op() == 2 && r.xid() == message.xid);
-        assert_eq!(reply.mac(), self.mac, "chaddr of {reply:?}");
+        let what = format!("the answer to kind {} of {}", message.kind(), self.mac);
+        let reply = self.tap.expect(&what, |reply| reply.answers(message));
+        reply.assert_sound(message);
         reply
     }
 

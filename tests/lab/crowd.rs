@@ -1,6 +1,6 @@
-//! Many conversations over one tap, a bounded number at a time.
+//! Many clients over one tap, a bounded number of them at a time.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::tap::Tap;
 /// A client waits this long before it repeats itself.
 const REPEAT: Duration = Duration::from_secs(1);
 
-/// One question: how it goes out, and what.
+/// One thing to say: how it goes out, and what.
 pub struct Question {
     pub envelope: Envelope,
     pub message: Message,
@@ -26,80 +26,98 @@ impl Question {
 
 /// How a crowd behaves.
 #[derive(Clone, Copy)]
-pub struct Manners {
-    /// Questions without an answer at any one time.
+pub struct Manners<'a> {
+    /// Clients that wait for an answer at any one time.
     pub window: usize,
-    /// How often a question is put before it counts as unanswered.
+    /// How often a question is put before the client gives up.
     pub tries: u32,
+    /// Asked between answers: shall the crowd go on?
+    pub go_on: &'a dyn Fn() -> bool,
 }
 
-impl Default for Manners {
+impl Default for Manners<'_> {
     fn default() -> Self {
-        Self { window: 128, tries: 10 }
+        Self { window: 64, tries: 15, go_on: &|| true }
     }
 }
 
-/// Puts all questions, the window's number at a time; gives back each one's answer, in order.
-/// `heard` sees each answer as it comes and ends the conversation by returning false.
+struct Talk<'a> {
+    tap: &'a Tap,
+    manners: Manners<'a>,
+    /// Who waits, by transaction id, and for the answer to what.
+    waiting: HashMap<u32, (usize, Question)>,
+    repeats: VecDeque<(Instant, u32, u32)>,
+}
+
+/// Puts the first question of each client, a window of clients at a time, and lets `heard` say
+/// what follows an answer, if anything. Ends when every client is done or has given up.
 pub fn converse(
     tap: &Tap,
-    questions: &[Question],
-    manners: Manners,
-    mut heard: impl FnMut(usize, &Reply) -> bool,
-) -> Vec<Option<Reply>> {
-    let mut answers: Vec<Option<Reply>> = vec![None; questions.len()];
-    let mut waiting: HashMap<u32, usize> = HashMap::new();
-    let mut repeats: VecDeque<(Instant, usize, u32)> = VecDeque::new();
-    let mut unsent = 0..questions.len();
-    let put = |number: usize, tried: u32, repeats: &mut VecDeque<(Instant, usize, u32)>| {
-        let question = &questions[number];
-        tap.send(&question.envelope, &question.message);
-        repeats.push_back((Instant::now() + REPEAT, number, tried));
-    };
+    first: impl IntoIterator<Item = Question>,
+    manners: Manners<'_>,
+    mut heard: impl FnMut(usize, &Reply) -> Option<Question>,
+) {
+    let mut talk = Talk { tap, manners, waiting: HashMap::new(), repeats: VecDeque::new() };
+    let mut first = first.into_iter().enumerate();
     loop {
-        while waiting.len() < manners.window
-            && let Some(number) = unsent.next()
-        {
-            assert!(waiting.insert(questions[number].message.xid, number).is_none(), "xid twice");
-            put(number, 1, &mut repeats);
+        let going_on = (manners.go_on)();
+        while going_on && talk.waiting.len() < manners.window {
+            let Some((number, question)) = first.next() else { break };
+            talk.put(number, question);
         }
-        if waiting.is_empty() {
-            return answers;
+        if talk.waiting.is_empty() {
+            return;
         }
-        let now = Instant::now();
-        while let Some(&(due, number, tried)) = repeats.front()
-            && due <= now
-        {
-            repeats.pop_front();
-            if answers[number].is_some() {
+        talk.repeat();
+        // Short enough to notice the end, and nothing once it has come but what has arrived.
+        let patience = if going_on { Duration::from_millis(10) } else { Duration::ZERO };
+        let Some(reply) = tap.next(patience) else {
+            if going_on {
                 continue;
             }
-            if tried < manners.tries {
-                put(number, tried + 1, &mut repeats);
-            } else {
-                waiting.remove(&questions[number].message.xid);
+            return;
+        };
+        let waiting = if reply.op() == 2 { talk.waiting.remove(&reply.xid()) } else { None };
+        if let Some((number, question)) = waiting {
+            reply.assert_sound(&question.message);
+            if let Some(question) = heard(number, &reply).filter(|_| going_on) {
+                talk.put(number, question);
             }
-        }
-        let due = repeats.front().map_or(now, |(due, ..)| *due);
-        let Some(reply) = tap.next(due.saturating_duration_since(now)) else { continue };
-        if reply.op() != 2 {
-            continue;
-        }
-        let Some(number) = waiting.remove(&reply.xid()) else { continue };
-        assert_eq!(&reply.chaddr()[..6], &questions[number].message.chaddr[..6], "{reply:?}");
-        let go_on = heard(number, &reply);
-        answers[number] = Some(reply);
-        if !go_on {
-            return answers;
         }
     }
 }
 
-/// A number of simulated clients, and the address that each one holds.
+impl Talk<'_> {
+    fn put(&mut self, number: usize, question: Question) {
+        let xid = question.message.xid;
+        self.tap.send(&question.envelope, &question.message);
+        self.repeats.push_back((Instant::now() + REPEAT, xid, 1));
+        assert!(self.waiting.insert(xid, (number, question)).is_none(), "xid twice");
+    }
+
+    /// Says again what has waited too long, or gives it up.
+    fn repeat(&mut self) {
+        let now = Instant::now();
+        while let Some(&(due, xid, tried)) = self.repeats.front()
+            && due <= now
+        {
+            self.repeats.pop_front();
+            let Some((_, question)) = self.waiting.get(&xid) else { continue };
+            if tried < self.manners.tries {
+                self.tap.send(&question.envelope, &question.message);
+                self.repeats.push_back((now + REPEAT, xid, tried + 1));
+            } else {
+                self.waiting.remove(&xid);
+            }
+        }
+    }
+}
+
+/// A number of simulated clients.
 pub struct Crowd<'t> {
     tap: &'t Tap,
     pub clients: Vec<Client<'t>>,
-    pub manners: Manners,
+    pub manners: Manners<'t>,
 }
 
 impl<'t> Crowd<'t> {
@@ -109,50 +127,102 @@ impl<'t> Crowd<'t> {
         Self { tap, clients, manners: Manners::default() }
     }
 
-    pub fn macs(&self) -> Vec<Mac> {
-        self.clients.iter().map(Client::mac).collect()
+    /// Clients with these addresses.
+    pub fn of(tap: &'t Tap, macs: impl Iterator<Item = Mac>) -> Self {
+        let clients = macs.map(|mac| Client::with_mac(tap, mac)).collect();
+        Self { tap, clients, manners: Manners::default() }
     }
 
-    /// Every client goes through DISCOVER and REQUEST; gives back each one's ACK, if any.
+    /// Every client goes through DISCOVER and REQUEST, and begins again after a NAK. Gives back each
+    /// one's ACK, if any, in the order of the clients.
     pub fn lease(&self) -> Vec<Option<Reply>> {
-        let questions = self.each(|client| Some(client.discover()));
-        let offers = converse(self.tap, &questions, self.manners, |_, _| true);
-        let mut offers = offers.into_iter();
+        let mut acks = vec![None; self.clients.len()];
+        let discovers = self.clients.iter().map(|c| Question::broadcast(c, c.discover()));
+        converse(self.tap, discovers, self.manners, |number, reply| {
+            let client = &self.clients[number];
+            match reply.kind() {
+                kind::OFFER => Some(Question::broadcast(client, client.selecting(reply))),
+                kind::NAK => Some(Question::broadcast(client, client.discover())),
+                _ => {
+                    acks[number] = Some(reply.clone());
+                    None
+                }
+            }
+        });
+        acks
+    }
+
+    /// Every client asks once for the address that it holds, as `say` puts it; each one's answer.
+    pub fn reclaim(
+        &self,
+        held: &[Ipv4Addr],
+        say: impl Fn(&Client<'t>, Ipv4Addr) -> Question,
+    ) -> Vec<Option<Reply>> {
         let mut answers = vec![None; self.clients.len()];
-        let mut takers = Vec::new();
-        let mut questions = Vec::new();
-        for (number, client) in self.clients.iter().enumerate() {
-            let Some(offer) = offers.next().flatten() else { continue };
-            assert!(offer.is(kind::OFFER), "{offer:?}");
-            questions.push(Question::broadcast(client, client.selecting(&offer)));
-            takers.push(number);
-        }
-        let acks = converse(self.tap, &questions, self.manners, |_, _| true);
-        for (number, ack) in takers.into_iter().zip(acks) {
-            answers[number] = ack;
-        }
+        let pairs = self.clients.iter().zip(held);
+        let questions = pairs.map(|(client, address)| say(client, *address));
+        converse(self.tap, questions, self.manners, |number, reply| {
+            answers[number] = Some(reply.clone());
+            None
+        });
         answers
     }
 
-    /// Every client renews the address it holds, from that address straight to the server.
+    /// Every client renews, from its address straight to the server.
     pub fn renew(
         &self,
         held: &[Ipv4Addr],
         server_mac: Mac,
         server: Ipv4Addr,
     ) -> Vec<Option<Reply>> {
-        let pairs = self.clients.iter().zip(held);
-        let questions: Vec<Question> = pairs
-            .map(|(client, address)| Question {
-                envelope: Envelope::unicast(client.mac(), *address, server_mac, server),
-                message: client.renewing(*address),
-            })
-            .collect();
-        converse(self.tap, &questions, self.manners, |_, _| true)
+        self.reclaim(held, |client, address| Question {
+            envelope: Envelope::unicast(client.mac(), address, server_mac, server),
+            message: client.renewing(address),
+        })
     }
 
-    fn each(&self, say: impl Fn(&Client<'t>) -> Option<Message>) -> Vec<Question> {
-        let clients = self.clients.iter();
-        clients.filter_map(|c| Some(Question::broadcast(c, say(c)?))).collect()
+    /// Every client comes back after a power cut with the address that it remembers.
+    pub fn reboot(&self, held: &[Ipv4Addr]) -> Vec<Option<Reply>> {
+        self.reclaim(held, |client, address| {
+            Question::broadcast(client, client.init_reboot(address))
+        })
+    }
+}
+
+/// Who holds which address; that nobody holds another's is checked as the ACKs come.
+#[derive(Default)]
+pub struct Owners {
+    by_address: BTreeMap<Ipv4Addr, Mac>,
+    by_client: BTreeMap<Mac, Ipv4Addr>,
+}
+
+impl Owners {
+    /// An ACK was seen: the address is this client's, was nobody else's, and is its only one.
+    pub fn acknowledged(&mut self, ack: &Reply) {
+        assert!(ack.is(kind::ACK), "{ack:?}");
+        let (address, client) = (ack.yiaddr(), ack.mac());
+        let owner = *self.by_address.entry(address).or_insert(client);
+        assert_eq!(owner, client, "{address} has two owners");
+        let held = *self.by_client.entry(client).or_insert(address);
+        assert_eq!(held, address, "{client} was moved");
+    }
+
+    /// The client gave the address up.
+    pub fn released(&mut self, address: Ipv4Addr) {
+        if let Some(client) = self.by_address.remove(&address) {
+            self.by_client.remove(&client);
+        }
+    }
+
+    pub fn knows(&self, client: Mac) -> bool {
+        self.by_client.contains_key(&client)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Ipv4Addr, Mac)> {
+        self.by_address.iter().map(|(address, mac)| (*address, *mac))
+    }
+
+    pub fn count(&self) -> usize {
+        self.by_address.len()
     }
 }

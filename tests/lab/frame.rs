@@ -174,6 +174,8 @@ pub struct Headers {
     pub target_port: u16,
     /// The UDP checksum: `None` where it was zero, or left to the kernel by a local peer.
     pub checksum_good: Option<bool>,
+    /// The whole frame as it came, for tshark.
+    pub frame: Vec<u8>,
 }
 
 /// Takes a whole UDP frame apart; `None` for anything else. `unfinished`: the kernel said that the
@@ -208,6 +210,7 @@ pub fn open(frame: &[u8], vlan: Option<u16>, unfinished: bool) -> Option<(Header
         source_port: u16::from_be_bytes([udp[0], udp[1]]),
         target_port: u16::from_be_bytes([udp[2], udp[3]]),
         checksum_good: (checksum != 0 && !unfinished).then_some(good),
+        frame: frame.to_vec(),
     };
     Some((headers, &udp[8..]))
 }

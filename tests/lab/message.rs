@@ -115,6 +115,24 @@ impl Message {
         self.option(code, &address.octets())
     }
 
+    /// Option 53 as it is going to be sent, or 0.
+    pub fn kind(&self) -> u8 {
+        self.option_sent(code::KIND).and_then(|value| value.first().copied()).unwrap_or(0)
+    }
+
+    /// The first option of this code, as this message is going to carry it.
+    pub fn option_sent(&self, code: u8) -> Option<&[u8]> {
+        let mut rest = self.options.as_slice();
+        while let [present, length, tail @ ..] = rest {
+            let (value, tail) = tail.split_at_checked((*length).into())?;
+            if *present == code {
+                return Some(value);
+            }
+            rest = tail;
+        }
+        None
+    }
+
     /// Changes any field in passing.
     pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
@@ -228,6 +246,38 @@ impl Reply {
     /// A number of four octets, such as the lease time in seconds.
     pub fn number(&self, code: u8) -> Option<u32> {
         self.option(code).map(|value| u32::from_be_bytes(value.try_into().unwrap()))
+    }
+
+    /// Is this a server's answer to that message? An OFFER never answers a REQUEST: it may be
+    /// a late one to the DISCOVER of the same transaction.
+    pub fn answers(&self, message: &Message) -> bool {
+        let late = self.is(kind::OFFER) && message.kind() == kind::REQUEST;
+        self.op() == 2 && self.xid() == message.xid && !late
+    }
+
+    /// What holds for every answer of a DHCP server, whatever was asked.
+    pub fn assert_sound(&self, request: &Message) {
+        // RFC 2131, table 3.
+        let copied = (request.htype, request.hlen, 0, request.xid, 0, request.giaddr);
+        let (hops, secs) = (self.bytes[3], u16::from_be_bytes([self.bytes[8], self.bytes[9]]));
+        let found = (self.bytes[1], self.bytes[2], hops, self.xid(), secs, self.giaddr());
+        assert_eq!(found, copied, "htype, hlen, hops, xid, secs, giaddr of {self:?}");
+        assert_eq!(self.chaddr(), request.chaddr, "chaddr of {self:?}");
+        // RFC 1542, section 2.1, and RFC 2132, section 3.2.
+        assert!(self.bytes.len() >= 300, "shorter than BOOTP: {self:?}");
+        let walked: usize = self.options.iter().map(|(_, value)| value.len() + 2).sum();
+        let tail = &self.bytes[240 + walked..];
+        assert_eq!(tail.first(), Some(&255), "no END after the options of {self:?}");
+        assert!(tail[1..].iter().all(|octet| *octet == 0), "not zero behind the END of {self:?}");
+        // RFC 2131, sections 4.1 and 4.3.1; RFC 6842, section 3.
+        assert_eq!(self.headers.source_port, 67);
+        assert_ne!(self.headers.checksum_good, Some(false), "UDP checksum of {self:?}");
+        if self.kind() != 0 {
+            assert_eq!(self.options[0].0, code::KIND, "option 53 is not the first of {self:?}");
+            assert!(self.option(code::SERVER).is_some(), "no server identifier in {self:?}");
+            let named = request.option_sent(code::CLIENT_ID).filter(|id| !id.is_empty());
+            assert_eq!(self.option(code::CLIENT_ID), named, "client identifier of {self:?}");
+        }
     }
 
     pub fn codes(&self) -> Vec<u8> {

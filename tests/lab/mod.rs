@@ -12,16 +12,20 @@
 
 pub mod client;
 pub mod crowd;
+pub mod disk;
 pub mod frame;
 pub mod message;
 pub mod namespace;
+pub mod power;
 pub mod process;
 pub mod real;
+pub mod relay;
 pub mod scene;
 pub mod server;
 pub mod tap;
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 pub use client::Client;
 pub use frame::{Envelope, Mac};
@@ -34,3 +38,12 @@ pub use tap::Tap;
 
 /// How long a test waits for what must come; a working server needs milliseconds.
 pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Waits for something that can only be asked for again and again.
+pub fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !happened() {
+        assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}

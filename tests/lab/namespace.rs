@@ -167,6 +167,20 @@ impl Namespace {
         self.run("ip", &words.split_whitespace().collect::<Vec<_>>())
     }
 
+    /// Does the kernel know this type of interface? Says so where a test must be left out.
+    pub fn can_have(&self, link_type: &str) -> bool {
+        let arguments =
+            ["link", "add", "name", "probe", "link", "lo", "type", link_type, "id", "1"];
+        let output = self.command("ip").args(arguments).output().unwrap();
+        let unknown = String::from_utf8_lossy(&output.stderr).contains("Unknown device type");
+        if unknown {
+            eprintln!("NOT TESTED: this kernel has no interfaces of type {link_type}");
+        } else if output.status.success() {
+            self.ip("link delete dev probe");
+        }
+        !unknown
+    }
+
     pub fn up(&self, interface: &str) {
         self.ip(&format!("link set dev {interface} up"));
     }

@@ -145,10 +145,15 @@ impl RealClient {
     }
 
     fn dhclient(&self, words: &[&str]) -> Command {
-        // A copy, because AppArmor confines the installed program to its usual directories.
+        // A copy, because AppArmor confines the installed program to its usual directories. Not
+        // made by this process: a descriptor open for writing would be inherited by what other
+        // threads start meanwhile, and nobody can run a file that is open for writing.
         let program = self.file("dhclient");
         if !program.exists() {
-            fs::copy("/sbin/dhclient", &program).expect("dhclient (.ci/packages)");
+            let installed =
+                if fs::exists("/sbin/dhclient").unwrap() { "/sbin" } else { "/usr/sbin" };
+            let copy = (format!("{installed}/dhclient"), program.to_str().unwrap());
+            self.machine.run("cp", &[&copy.0, copy.1]);
         }
         let patient = "timeout 30; retry 1; reboot 3; initial-interval 1; backoff-cutoff 2;\n";
         self.write("dhclient.conf", &format!("{patient}{}\n", self.settings.join("\n")));
@@ -173,7 +178,9 @@ impl RealClient {
     /// dhcpcd keeps its database and sockets at fixed places: it gets a view of the file system in
     /// which those are the test's own.
     fn dhcpcd(&self) -> Command {
-        let quiet = "nodelay\nnoipv4ll\nipv4only\nnodev\nnohook resolv.conf hostname\n";
+        let quiet = "nodelay\nnoipv4ll\nipv4only\nnodev\nnohook resolv.conf hostname\n\
+                     option domain_name_servers, domain_name, domain_search, host_name\n\
+                     option classless_static_routes, interface_mtu, ntp_servers\n";
         self.write("dhcpcd.conf", &format!("{quiet}{}\n", self.settings.join("\n")));
         let view = "set -e
             mount -t sysfs sysfs /sys
@@ -242,14 +249,17 @@ fn duties(program: Program) -> &'static str {
             r#"case "$reason" in
 PREINIT) ip link set dev "$interface" up ;;
 BOUND | REBOOT | RENEW | REBIND)
-    ip address replace "$new_ip_address/${new_subnet_mask:-32}" dev "$interface" ;;
+    ip address replace "$new_ip_address/${new_subnet_mask:-32}" dev "$interface"
+    for router in $new_routers; do ip route replace default via "$router"; done ;;
 EXPIRE | FAIL | RELEASE | STOP) ip address flush dev "$interface" ;;
 esac"#
         }
         Program::Udhcpc => {
             r#"export reason="$1"
 case "$reason" in
-bound | renew) ip address replace "$ip/${mask:-32}" dev "$interface" ;;
+bound | renew)
+    ip address replace "$ip/${mask:-32}" dev "$interface"
+    for gateway in $router; do ip route replace default via "$gateway"; done ;;
 deconfig) ip address flush dev "$interface" ;;
 esac"#
         }

@@ -112,11 +112,6 @@ impl Scene {
     pub fn assert_serving(&self) {
         let witness = self.client(WITNESS);
         witness.broadcast(&witness.release(WITNESS_ADDRESS, SERVER));
-        let discover = witness.discover();
-        witness.broadcast(&discover);
-        let offer = witness.answer(&discover);
-        let request = witness.selecting(&offer).with(|request| request.xid ^= 0x5555_5555);
-        witness.broadcast(&request);
-        assert_eq!(witness.answer(&request).yiaddr(), WITNESS_ADDRESS);
+        assert_eq!(witness.lease().yiaddr(), WITNESS_ADDRESS);
     }
 }

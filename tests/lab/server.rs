@@ -5,9 +5,11 @@ use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::PATIENCE;
+use super::disk::Disk;
 use super::namespace::{Lab, Namespace};
 use super::process::Process;
 
@@ -19,6 +21,7 @@ pub struct Server {
     notify_path: PathBuf,
     notify: UnixDatagram,
     process: Option<Process>,
+    disk: Option<Rc<Disk>>,
     /// Environment for the daemon, such as its log level.
     pub environment: Vec<(&'static str, String)>,
 }
@@ -38,6 +41,7 @@ impl Server {
             notify_path,
             notify,
             process: None,
+            disk: None,
             environment: Vec::new(),
         }
     }
@@ -64,17 +68,22 @@ impl Server {
 
     /// The command line and environment that systemd would use.
     pub fn command(&self) -> Command {
-        let mut command = self.machine.command(env!("CARGO_BIN_EXE_leasehold"));
+        let mut command = self.machine.command(program());
         command.arg("serve").arg("--config").arg(&self.configuration);
         command.arg("--state").arg(&self.state);
+        if let Some(disk) = &self.disk {
+            disk.let_in(&mut command);
+        }
         command.env("NOTIFY_SOCKET", &self.notify_path);
         command.envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())));
         command
     }
 
-    /// Keeps its state elsewhere, for instance on a small disk.
-    pub fn keep_state_in(&mut self, state: &Path) {
-        self.state = state.to_path_buf();
+    /// Keeps its state on this disk from the next start on.
+    pub fn keep_state_on(&mut self, disk: &Rc<Disk>) {
+        self.state = disk.path().join("state");
+        fs::create_dir_all(disk.file("state")).unwrap();
+        self.disk = Some(disk.clone());
     }
 
     pub fn state(&self) -> &Path {
@@ -162,6 +171,13 @@ impl Server {
             Err(error) => panic!("the notify socket: {error}"),
         }
     }
+}
+
+/// The program under test: the one that cargo built, unless `LEASEHOLD_PROGRAM` names another, such
+/// as an installed release.
+fn program() -> PathBuf {
+    let named = std::env::var_os("LEASEHOLD_PROGRAM");
+    named.unwrap_or_else(|| env!("CARGO_BIN_EXE_leasehold").into()).into()
 }
 
 impl Drop for Server {

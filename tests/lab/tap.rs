@@ -1,12 +1,13 @@
 //! A test's own ear and mouth on an interface: whole frames in, whole frames out.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::PATIENCE;
@@ -17,7 +18,9 @@ use super::namespace::Namespace;
 /// A packet socket on one interface, and every DHCP message heard on it so far.
 pub struct Tap {
     socket: OwnedFd,
+    machine: Namespace,
     mac: Mac,
+    xid: Cell<u32>,
     heard: RefCell<Vec<Reply>>,
 }
 
@@ -51,12 +54,32 @@ impl Tap {
             let socket = packet_socket(interface, hears);
             (socket.unwrap_or_else(|e| panic!("{interface}: {e}")), Mac::parse(&mac[..17]))
         });
-        Self { socket, mac, heard: RefCell::default() }
+        // Two taps of one test never use the same transaction id.
+        static TAPS: AtomicU32 = AtomicU32::new(1);
+        let first_xid = TAPS.fetch_add(1, Ordering::Relaxed) << 24;
+        Self {
+            socket,
+            machine: machine.clone(),
+            mac,
+            xid: Cell::new(first_xid),
+            heard: RefCell::default(),
+        }
+    }
+
+    /// The machine whose interface it is.
+    pub fn machine(&self) -> &Namespace {
+        &self.machine
     }
 
     /// The interface's own address.
     pub fn mac(&self) -> Mac {
         self.mac
+    }
+
+    /// A transaction id that nobody used before.
+    pub fn fresh_xid(&self) -> u32 {
+        self.xid.set(self.xid.get().wrapping_add(1));
+        self.xid.get()
     }
 
     /// Sends a message inside these headers.
@@ -179,24 +202,12 @@ pub fn write_pcap(path: &std::path::Path, replies: &[Reply]) {
         bytes.extend_from_slice(&field.to_ne_bytes());
     }
     for reply in replies {
-        let headers = &reply.headers;
-        let envelope = Envelope {
-            source_mac: headers.source_mac,
-            target_mac: headers.target_mac,
-            tag: headers.vlan,
-            source: headers.source,
-            target: headers.target,
-            source_port: headers.source_port,
-            target_port: headers.target_port,
-            checksum: Checksum::Good,
-            udp_length_lie: 0,
-        };
-        let frame = envelope.frame(&reply.bytes);
+        let frame = &reply.headers.frame;
         let length = u32::try_from(frame.len()).unwrap();
         for field in [0, 0, length, length] {
             bytes.extend_from_slice(&field.to_ne_bytes());
         }
-        bytes.extend_from_slice(&frame);
+        bytes.extend_from_slice(frame);
     }
     fs::write(path, bytes).unwrap();
 }
