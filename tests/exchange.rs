@@ -1,63 +1,49 @@
 //! The exchange on the wire: raw frames to the built daemon, and every header of what comes back.
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod lab;
 
-use lab::frame::Checksum;
-use lab::{Client, Envelope, Lab, Process, Tap, kind};
+#[path = "exchange/discover.rs"]
+mod discover;
+#[path = "exchange/farewell.rs"]
+mod farewell;
+#[path = "exchange/header.rs"]
+mod header;
+#[path = "exchange/interface.rs"]
+mod interface;
+#[path = "exchange/laboratory.rs"]
+mod laboratory;
+#[path = "exchange/option.rs"]
+mod option;
+#[path = "exchange/relay.rs"]
+mod relay;
+#[path = "exchange/request.rs"]
+mod request;
 
-/// The laboratory itself, because every other test believes it.
-mod laboratory {
-    use super::*;
+use std::net::Ipv4Addr;
 
-    #[test]
-    fn hears_what_was_said() {
-        let lab = Lab::new();
-        let (here, there) = (lab.machine("here"), lab.machine("there"));
-        lab.cable((&here, "eth0"), (&there, "eth0"));
-        let (mouth, ear) = (Tap::new(&here, "eth0"), Tap::new(&there, "eth0"));
-        let client = Client::new(&mouth, 1);
-        let expected = [
-            (Checksum::Good, Some(true)),
-            (Checksum::Bad, Some(false)),
-            (Checksum::Absent, None),
-            (Checksum::Partial, None),
-        ];
-        for (checksum, good) in expected {
-            let message = client.discover();
-            let envelope = Envelope { checksum, ..Envelope::broadcast(client.mac()) };
-            mouth.send(&envelope, &message);
-            let heard = ear.expect("the message", |heard| heard.xid() == message.xid);
-            assert_eq!(heard.headers.checksum_good, good, "{checksum:?}");
-            assert_eq!(heard.bytes, message.bytes());
-            assert!(heard.is(kind::DISCOVER));
-            assert_eq!((heard.headers.source_mac, heard.headers.vlan), (client.mac(), None));
-        }
-        let message = client.discover();
-        mouth.send(&Envelope { tag: Some(83), ..Envelope::broadcast(client.mac()) }, &message);
-        let heard = ear.expect("the message", |heard| heard.xid() == message.xid);
-        assert_eq!(heard.headers.vlan, Some(83));
-    }
+use lab::{Scene, code, kind};
 
-    #[test]
-    fn leaves_nothing_behind() {
-        let lab = Lab::new();
-        let machine = lab.machine("machine");
-        // A process that its parent forgot, as daemons do.
-        let sleeper = machine.run("sh", &["-c", "sleep 1000 >/dev/null 2>&1 & echo $!"]);
-        let running = format!("/proc/{}/exe", sleeper.trim());
-        assert!(std::fs::read_link(&running).is_ok());
-        let command = machine.command("sleep");
-        let process = { Process::start(command_with(command, "1000")) };
-        let other = format!("/proc/{}/exe", process.id());
-        let directory = lab.write("file", "text");
-        drop(lab);
-        assert!(std::fs::read_link(&running).is_err(), "{running} lives");
-        assert!(std::fs::read_link(&other).is_err(), "{other} lives");
-        assert!(!directory.exists());
-    }
+/// What the README promises of the shipped configuration, as a client on `ether-83` sees it.
+#[test]
+fn the_shipped_configuration_serves_the_scenario() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/leasehold.toml");
+    let mut scene = Scene::with(&std::fs::read_to_string(path).unwrap());
+    let client = scene.client(1);
+    let ack = client.lease();
+    let address = Ipv4Addr::new(67, 9, 97, 254);
+    assert_eq!(ack.yiaddr(), address);
+    assert_eq!(ack.address(code::MASK), Some(Ipv4Addr::new(255, 255, 255, 0)));
+    assert_eq!(ack.addresses(code::ROUTER), [Ipv4Addr::new(67, 9, 97, 1)]);
+    assert_eq!(ack.addresses(code::DNS), [Ipv4Addr::new(8, 8, 8, 8)]);
+    assert_eq!(ack.number(code::LEASE_TIME), Some(86400));
 
-    fn command_with(mut command: std::process::Command, word: &str) -> std::process::Command {
-        command.arg(word);
-        command
-    }
+    scene.server.kill();
+    scene.server.start();
+    let client = scene.client(1);
+    let ack = client.ask_server(&client.renewing(address), scene.server_mac, lab::scene::SERVER);
+    assert_eq!((ack.kind(), ack.yiaddr()), (kind::ACK, address));
+
+    let status = scene.server.terminate();
+    assert!(status.success(), "SIGTERM ended it with {status}");
 }
