@@ -1,4 +1,4 @@
-//! The commands that menus have: which menu has which, what they take, whether they change anything.
+//! The commands that menus have: which menu has which, what they take, what they change.
 
 use crate::menu::{Form, Menu};
 
