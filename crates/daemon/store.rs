@@ -227,6 +227,9 @@ pub fn peek(directory: &Path, restore: impl FnMut(Record)) -> Result<(), OpenErr
     Ok(())
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4
+//# Each server also maintains a database of allocated addresses and leases in local permanent
+//# storage.
 /// The running store, as its one worker sees it.
 #[derive(Debug)]
 pub struct Store {

@@ -26,6 +26,9 @@ pub const COOKIE: [u8; 4] = [99, 130, 83, 99];
 pub const HEADER: usize = 240;
 
 /// The port that servers and relays listen on.
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+//# DHCP messages from a client to a server are sent to the 'DHCP server' port (67), and DHCP
+//# messages from a server to a client are sent to the 'DHCP client' port (68).
 pub const SERVER_PORT: u16 = 67;
 
 /// The port that clients listen on.

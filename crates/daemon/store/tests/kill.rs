@@ -74,6 +74,10 @@ fn last_durable(lines: impl Iterator<Item = std::io::Result<String>>) -> u64 {
     numbers.last().unwrap_or(0)
 }
 
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4
+//= type=test
+//# Each server also maintains a database of allocated addresses and leases in local permanent
+//# storage.
 #[test]
 fn nothing_durable_is_lost_by_kills() {
     let directory = tempfile::tempdir().unwrap();

@@ -61,6 +61,8 @@ impl Answer<'_> {
     //= https://www.rfc-editor.org/rfc/rfc2132#section-2
     //# Except for the options in section 9, all options may be used with either DHCP or BOOTP.
     pub(super) fn gather(&self, exchange: &Exchange<'_>, reply: &mut Reply) {
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# The server MUST return to the client:
         reply.clear();
         self.protocol(exchange, reply);
         reply.require();

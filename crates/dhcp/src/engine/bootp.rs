@@ -34,6 +34,8 @@ impl Engine {
                 //= https://www.rfc-editor.org/rfc/rfc1534#section-2
                 //# Such network addresses cannot be automatically reassigned by the server.
                 let lease_time = exchange.server.bootp_lease_time;
+                //= https://www.rfc-editor.org/rfc/rfc1534#section-2
+                //# MUST abide by the BOOTP specification when interacting with BOOTP clients, and
                 self.bind(exchange, id, lease_time, None, out);
             }
         }

@@ -119,6 +119,9 @@ impl<'a> Traits<'a> {
     /// Whether this is the client that `holder` was when it got a lease told apart by `kind`.
     pub(super) fn is(&self, holder: &Traits<'_>, kind: Kind) -> bool {
         // A renewal that goes around the relay has no option 82, or no relay's address.
+        //= https://www.rfc-editor.org/rfc/rfc3046#section-2.2
+        //# servers SHOULD be prepared to handle relay agent options in unicast messages, but MUST
+        //# NOT expect them to always be there.
         if kind == Kind::Port && self.giaddr.is_unspecified() {
             if self.relay_agent.is_empty() {
                 return self.identity(Kind::Client) == holder.identity(Kind::Client);
@@ -184,6 +187,9 @@ mod tests {
         assert_ne!(other.identity(Kind::Client), without.identity(Kind::Client));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc3046#section-3.1
+    //= type=test
+    //# a circuit ID should be qualified with the giaddr value that identifies the relay agent.
     #[test]
     fn a_circuit_id_alone_belongs_to_its_relay() {
         let circuit = [1, 1, 7];
@@ -195,6 +201,10 @@ mod tests {
         assert_eq!(one.identity(Kind::Port), two.identity(Kind::Port));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc3046#section-2.2
+    //= type=test
+    //# servers SHOULD be prepared to handle relay agent options in unicast messages, but MUST NOT
+    //# expect them to always be there.
     #[test]
     fn a_renewal_around_the_relay_is_still_the_same_client() {
         let circuit = [1, 1, 7];

@@ -209,6 +209,12 @@ impl Engine {
             client_id: client.client_id().into(),
             host_name: client.host_name().into(),
             class_id: client.class_id().into(),
+            //= https://www.rfc-editor.org/rfc/rfc3046#section-3.1
+            //# The DHCP server SHOULD report the Agent Circuit ID value of current leases in
+            //# statistical reports
+            //= https://www.rfc-editor.org/rfc/rfc3046#section-3.2
+            //# DHCP servers SHOULD report this value in any reports or MIBs associated with a
+            //# particular client.
             relay_agent: client.relay_agent().into(),
             expires_after: (lease.deadline != NEVER).then(|| now.until(lease.deadline)),
             age: since(lease.since),

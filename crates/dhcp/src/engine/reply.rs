@@ -115,6 +115,8 @@ impl Engine {
         //# This option is used by a DHCP server to provide an error message to a
         //# DHCP client in a DHCPNAK message in the event of a failure.
         reply.option(code::MESSAGE, reason.message().as_bytes());
+        //= https://www.rfc-editor.org/rfc/rfc6842#section-3
+        //# Client identifier (if sent by client) MUST MUST MUST
         if let Some(id) = request.client_id() {
             reply.option(code::CLIENT_ID, id);
         }

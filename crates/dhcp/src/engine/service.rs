@@ -215,6 +215,9 @@ impl Services {
             true => self.by_ciaddr(site, request.ciaddr, ingress),
             false => ingress,
         };
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-1
+        //# A host should not act as a DHCP server unless explicitly configured to do so by a system
+        //# administrator.
         let index = index.ok_or(Silence::NoServer)?;
         let link = site.subnet_selection(request);
         self.service(site, index, link, request, datagram)
@@ -239,6 +242,9 @@ impl Services {
         //= https://www.rfc-editor.org/rfc/rfc3527#section-3
         //# the server MUST NOT offer an address that is not on the requested subnet or the link
         if selection.is_some() && network.is_none() {
+            //= https://www.rfc-editor.org/rfc/rfc3527#section-3
+            //# the handling of DHCPDISCOVER for an unknown subnet should continue to operate
+            //# unchanged.
             return Err(Silence::NoNetwork);
         }
         let has_pool = |&&index: &&ServerIndex| {

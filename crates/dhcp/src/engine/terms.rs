@@ -101,6 +101,14 @@ impl Matcher {
             },
             code => request.options.get(code),
         };
+        //= https://www.rfc-editor.org/rfc/rfc2132#section-8.4
+        //# Servers not equipped to interpret the vendor-specific information sent by a client MUST
+        //# ignore it
+        //= https://www.rfc-editor.org/rfc/rfc3925#section-3
+        //# This option may be used wherever Vendor Class Identifier (option 60) may be used
+        //= https://www.rfc-editor.org/rfc/rfc3925#section-4
+        //# Servers not equipped to interpret the vendor-specific information sent by a client MUST
+        //# ignore it.
         let Some(value) = value else { return false };
         if self.substring {
             return self.value.is_empty()

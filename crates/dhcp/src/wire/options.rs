@@ -63,6 +63,11 @@ impl Index {
         //= https://www.rfc-editor.org/rfc/rfc3396#section-5
         //# The aggregate option buffer is made up of the optional parameters field, the file field,
         //# and the sname field, in that order.
+        //= https://www.rfc-editor.org/rfc/rfc3396#section-5
+        //# the buffers MUST appear in the locations in the DHCP packet
+        //= https://www.rfc-editor.org/rfc/rfc3396#section-5
+        //# If the encoding agent does not choose to use either or both of these two fields, then
+        //# they MUST NOT be considered part of the aggregate option buffer in that case.
         if overload & 1 != 0 {
             self.area(datagram, FILE);
         }
@@ -120,6 +125,12 @@ impl Index {
     //# the agent MUST concatenate these separate instances of the same option in the way that we
     //# specify here.
     /// Gives every code that came in pieces a run of `joined`, then fills all runs in one walk.
+    //= https://www.rfc-editor.org/rfc/rfc3925#section-3
+    //# Multiple instances of this option may be present and MUST be concatenated in accordance with
+    //# RFC 3396
+    //= https://www.rfc-editor.org/rfc/rfc3925#section-4
+    //# Multiple instances of this option may be present and MUST be concatenated in accordance with
+    //# RFC 3396
     fn join(&mut self, datagram: &[u8], overload: u8) {
         let mut end = 0;
         for &code in &self.order {

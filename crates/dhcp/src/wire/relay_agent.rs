@@ -22,6 +22,9 @@ impl<'a> RelayAgent<'a> {
 
     /// The value as the relay sent it: what is echoed.
     #[must_use]
+    //= https://www.rfc-editor.org/rfc/rfc3046#section-2.0
+    //# No "pad" sub-option is defined, and the Information field shall NOT be terminated with a 255
+    //# sub-option.
     pub fn octets(&self) -> &'a [u8] {
         self.0
     }

@@ -223,6 +223,9 @@ impl Reply {
                 //= https://www.rfc-editor.org/rfc/rfc3396#section-5
                 //# Options MUST NOT be stored in the aggregate option buffer in such a way that
                 //# they cross either boundary between the three fields in the aggregate buffer.
+                //= https://www.rfc-editor.org/rfc/rfc3396#section-4
+                //# In this case, the encoding agent MUST either use this algorithm or not send the
+                //# option at all.
                 if length > field.end - field.at || file_is_taken {
                     continue;
                 }
@@ -267,6 +270,21 @@ fn write_option(code: u8, value: &[u8], out: &mut Vec<u8>) {
     //# the option code field in each split portion MUST be the same.
     //= https://www.rfc-editor.org/rfc/rfc3396#section-4
     //# In this case, the encoding agent MUST follow the algorithm specified here.
+    //= https://www.rfc-editor.org/rfc/rfc3396#section-4
+    //# A DHCP protocol agent SHOULD NOT split an option as described in this document unless it has
+    //# no choice
+    //= https://www.rfc-editor.org/rfc/rfc3396#section-6
+    //# The encoding agent MUST NOT attempt to specify any semantic information based on how the
+    //# option is split.
+    //= https://www.rfc-editor.org/rfc/rfc3396#section-6
+    //# Each split portion of an option MUST be stored in the aggregate option buffer as if it were
+    //# a normal variable-length option
+    //= https://www.rfc-editor.org/rfc/rfc3442#section-requirements-to-avoid-sizing-constraints
+    //# DHCP servers sending this option, MUST implement DHCP option concatenation
+    //= https://www.rfc-editor.org/rfc/rfc3925#section-2
+    //# the aggregate of all instances of vendor-specific data is to be considered one long option.
+    //= https://www.rfc-editor.org/rfc/rfc8910#section-2.1
+    //# Len: The length (one octet), in octets, of the URI.
     for piece in value.chunks(PIECE) {
         out.extend_from_slice(&[code, piece.len() as u8]);
         out.extend_from_slice(piece);

@@ -341,6 +341,8 @@ impl<'a> Request<'a> {
             //# filled in with client's notion of its previously assigned address. 'ciaddr' MUST be
             //# zero.
             (None, None, Some(address)) => Ok(Requested::InitReboot { address }),
+            //= https://www.rfc-editor.org/rfc/rfc2131#section-4.4.1
+            //# Server identifier MUST NOT MUST (after MUST SELECTING)
             (None, None, None) => Err(Malformed::NoAddress),
             //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
             //# 'server identifier' MUST NOT be filled in, 'requested IP address'
