@@ -124,7 +124,7 @@ menu! {
     /// Leases: the static ones are configured here, the dynamic ones are made by clients.
     pub struct Lease in "/ip/dhcp-server/lease" {
         /// Address to give, or a pool to take one from; 0.0.0.0 is the server's pool.
-        address: LeaseAddress = preset("0.0.0.0").always().exported(),
+        address: LeaseAddress = preset("0.0.0.0").always(),
         /// The client's MAC address; zeros if it is told by its client-id alone.
         mac_address: Mac = preset("00:00:00:00:00:00").always(),
         /// The client's option 61 in hexadecimal: `1:aa:bb:cc:dd:ee:ff`.

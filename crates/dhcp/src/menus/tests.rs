@@ -31,6 +31,53 @@ fn every_table_is_sound() {
 }
 
 #[test]
+fn a_canonical_text_is_its_own_canonical_text() {
+    let shapes = [
+        "",
+        "yes",
+        "true",
+        "0",
+        "007",
+        "0x2A",
+        "42",
+        "4294967295",
+        "300",
+        "1w2d03:04:05",
+        "500ms",
+        "10.0.0.1",
+        "10.0.0.7/24",
+        "10.0.0.0-10.0.0.255",
+        "10.0.0.9,10.0.1.0/24",
+        "a,b",
+        "a;b, c",
+        "AA-bb.cc:dd-ee.0f",
+        "01:0:0C",
+        "0x0A0B",
+        "0a:0b",
+        "'10'",
+        "s'x'0x00$(HOSTNAME)",
+        "none",
+        "*1F",
+        "64k/128M 1k",
+        "10.9.0.0/16 10.0.0.1",
+        "10.9.0.0/16",
+        "client-id,client-mac",
+        "name",
+    ];
+    let mut read = 0;
+    for property in menus().into_iter().flat_map(|menu| menu.properties) {
+        let words = property.value.words.iter().chain([&property.value.example]);
+        for text in shapes.iter().chain(words) {
+            let Ok(Some(canonical)) = (property.value.canonical)(text) else { continue };
+            let again = (property.value.canonical)(&canonical);
+            assert_eq!(again, Ok(Some(canonical)), "{} from {text:?}", property.name);
+            read += 1;
+        }
+    }
+    assert!(read > 1000, "only {read} texts were legal");
+}
+
+#[test]
 fn the_how_tos_rows_are_read_into_typed_ones() {
     let mut tree = tree();
     let ranges = "67.9.97.10-67.9.97.254";

@@ -154,6 +154,32 @@ fn traps_have_a_category_before_the_message_and_a_done_behind() {
 }
 
 #[test]
+fn a_sentence_of_anything_is_answered() {
+    let parts = [
+        "/ip/pool", "/print", "/set", "/add", "/", "=", "name", "?", "#", "|", "&", "!", ".", "9",
+        "*1", "=.id=", "ranges", "=.found=", ".tag=", "~(", "@", "[", "isp-pool", ",", "-", "<",
+    ];
+    let mut world = World::scenario();
+    let mut state = 11_usize;
+    for _ in 0..5000 {
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % below
+        };
+        let mut words = Vec::new();
+        for _ in 0..=random(6) {
+            let length = 1 + random(5);
+            words.push((0..length).map(|_| parts[random(parts.len())]).collect::<String>());
+        }
+        if words[0].starts_with("/ip/pool") || random(8) == 0 {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let answer = world.api(&words);
+            assert_eq!(answer.last().map(|words| words[0].as_str()), Some("!done"), "{words:?}");
+        }
+    }
+}
+
+#[test]
 fn changes_are_told_to_those_who_listen() {
     let mut world = World::scenario();
     let listen = leasehold_routeros::Command::new("/ip/pool", "listen");

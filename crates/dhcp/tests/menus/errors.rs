@@ -154,7 +154,7 @@ fn of_the_console() {
         ("/ip pool set *99 comment=x", "no such item"),
         ("/ip pool set 17 comment=x", "no such item"),
         ("/ip pool remove isp-pool,nobody", "no such item"),
-        ("/ip pool set comment=x", "missing =.id="),
+        ("/ip pool set comment=x", "expected item id"),
         ("/ip pool print where name~\"(\"", "failure: invalid regular expression ("),
         ("/ip pool get isp-pool nonsense", "unknown parameter nonsense"),
         ("/ip pool move 0 1", "bad command name move (line 1 column 10)"),

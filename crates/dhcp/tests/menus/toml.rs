@@ -101,6 +101,16 @@ name = "d"
 }
 
 #[test]
+fn what_a_file_says_in_vain_is_told_once() {
+    let text = "[[dhcp-server]]\nname = \"s\"\ninterface = \"e\"\nadd-arp = true\n";
+    let mut tree = open(text).tree;
+    assert_eq!(tree.not_obeyed(), ["/ip/dhcp-server add-arp is kept but not obeyed yet"]);
+    assert_eq!(tree.not_obeyed(), [""; 0]);
+    let set = Command::new("/ip/dhcp-server", "set").target("s").with("add-arp", "yes");
+    assert_eq!(tree.run(&set, &Offline).unwrap().effects.warnings, [""; 0]);
+}
+
+#[test]
 fn a_bad_row_is_invalid_and_its_neighbours_are_served() {
     let text = "[[pool]]\nname = \"a\"\nranges = \"nonsense\"\n\n\
                 [[pool]]\nname = \"b\"\nranges = \"10.0.0.1\"\n";

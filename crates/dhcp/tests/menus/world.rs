@@ -82,7 +82,8 @@ impl World {
             else {
                 continue;
             };
-            let outcome = self.tree.run(command, &self.running).map_err(|trap| trap.to_string())?;
+            let outcome =
+                self.tree.run(command, &self.running).map_err(|trap| console::failure(&trap))?;
             self.effects = outcome.effects;
             let (reply, records) = match outcome.reply {
                 Reply::Rows(listing) => {

@@ -14,6 +14,7 @@ use super::place::Place;
 use super::print::{Form, Layout, print};
 use crate::command::{Command, Reply};
 use crate::record::Record;
+use crate::trap::Trap;
 
 pub(super) use arguments::Placed;
 pub(super) use cursor::Cursor;
@@ -141,6 +142,16 @@ pub fn parse(grammar: &Grammar, context: &str, text: &str) -> Result<Vec<Stateme
         statements.push(statement);
     }
     Ok(statements)
+}
+
+/// What the console prints for a command that was refused.
+#[must_use]
+pub fn failure(trap: &Trap) -> String {
+    match trap {
+        // The API's words for it name an attribute that the console does not have.
+        Trap::MissingId => "expected item id".into(),
+        trap => trap.to_string(),
+    }
 }
 
 /// What the console prints for a command that was carried out: rows in the form that was asked

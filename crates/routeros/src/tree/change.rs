@@ -327,6 +327,23 @@ fn unchangeable(menu: &Menu) -> Trap {
 }
 
 impl Tree {
+    /// What the rows say that has no effect so far; each property is told once, also if it is set
+    /// again later.
+    pub fn not_obeyed(&mut self) -> Vec<String> {
+        let mut told = Vec::new();
+        for table in &self.tables {
+            let places = table.rows.iter().flat_map(|row| row.cells.iter().map(|(place, _)| place));
+            for place in places.collect::<BTreeSet<_>>() {
+                let property = &table.menu.properties[place];
+                let key = (table.menu.path, property.name);
+                if !property.rule.obeyed && self.warned.insert(key) {
+                    told.push(unheeded(table.menu, property));
+                }
+            }
+        }
+        told
+    }
+
     /// Adds a row from names and texts: for programs and tests that make a tree by hand.
     ///
     /// # Errors

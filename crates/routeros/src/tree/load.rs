@@ -116,7 +116,8 @@ impl Loading {
             let given = known.rows.values().flatten().chain(known.gone.keys());
             let last = given.map(|id| id.0).filter(|id| *id <= COUNTED_MAX).max().unwrap_or(0);
             let table = Arc::make_mut(table);
-            table.next_id = known.next.max(last + 1);
+            table.next_id = Some(known.next).filter(|next| *next <= COUNTED_MAX).unwrap_or(0);
+            table.next_id = table.next_id.max(last + 1);
             table.gone = known.gone.clone();
         }
         let used = vec![BTreeSet::new(); tree.tables.len()];

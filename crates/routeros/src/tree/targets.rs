@@ -94,13 +94,18 @@ impl Run<'_> {
 
     fn dynamic(&self, at: usize, id: Id) -> Option<Found> {
         let menu = self.tree.tables[at].menu;
+        if !menu.has_dynamic_rows() {
+            return None;
+        }
         let rows = self.source.fetch(&Want::Row(menu, id));
-        let row = rows.into_iter().find(|row| row.id == id)?;
-        menu.has_dynamic_rows().then_some(Found::Dynamic(row))
+        rows.into_iter().find(|row| row.id == id).map(Found::Dynamic)
     }
 
     fn nth_dynamic(&self, at: usize, mut number: usize) -> Option<Found> {
         let table = &self.tree.tables[at];
+        if !table.menu.has_dynamic_rows() {
+            return None;
+        }
         let mut after = None;
         loop {
             let page = self.source.fetch(&Want::Page(table.menu, after));
