@@ -1,5 +1,6 @@
-//! The codes of the options that the engine itself reads or writes; dhcproto agrees where it knows one
-//! (it has 106 for RFC 8925's 108, and does not know 138).
+//! The codes of the options that the engine itself reads or writes; dhcproto agrees where it can.
+//!
+//! It has 106 for RFC 8925's 108, and does not know 138.
 
 macro_rules! codes {
     ($($name:ident = $code:literal $(, $dhcproto:ident)?;)*) => {

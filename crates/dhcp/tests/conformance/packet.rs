@@ -1,5 +1,6 @@
 //! Packets of clients, legal ones and others.
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use leasehold_dhcp::{IfIndex, Mac};
@@ -164,5 +165,14 @@ impl Packet {
         }
         bytes.extend(&self.tail);
         bytes
+    }
+}
+
+/// Short: for the messages of failing tests.
+impl fmt::Display for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let chaddr = &self.chaddr[..6];
+        write!(f, "{chaddr:02x?} ciaddr {} giaddr {}", self.ciaddr, self.giaddr)?;
+        self.options.iter().try_for_each(|(code, value)| write!(f, " {code}={value:02x?}"))
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leasehold_dhcp::config::{
-    AddressPool, Config, Network, PoolIndex, PoolSpec, Relay, Server, Settings,
+    AddressPool, Config, FixedAddress, FixedLease, Network, Networks, PoolIndex, PoolSpec, Relay,
+    Server, Settings,
 };
 use leasehold_dhcp::{
     Abandoned, Answer, Boottime, Datagram, Destination, Durable, Engine, Event, IfIndex, Input,
@@ -66,6 +67,31 @@ pub(crate) fn server(name: &str, interface: &str, pool: u16) -> Server {
 
 pub(crate) fn network(prefix: &str) -> Network {
     Network::new(prefix.parse().unwrap())
+}
+
+/// The first pool has only so many addresses, from 172.29.0.200 down.
+pub(crate) fn small_pool(addresses: u8) -> Config {
+    let mut config = config();
+    config.pools[0] = pool("lan-pool", lan(201 - addresses), lan(200));
+    config
+}
+
+/// A static lease of the client with this number.
+pub(crate) fn fixed(number: u32, address: Ipv4Addr) -> FixedLease {
+    FixedLease {
+        key: number,
+        mac: Some(mac(number)),
+        address: FixedAddress::At(address),
+        ..FixedLease::default()
+    }
+}
+
+/// The first network with something to boot.
+pub(crate) fn boot_network() -> Networks {
+    let mut network = network("172.29.0.0/24");
+    network.next_server = Some(lan(5));
+    network.boot_file_name = "pxelinux.0".into();
+    [network].into_iter().collect()
 }
 
 /// Two direct servers and one behind a relay, as the cases say; no conflict detection.
@@ -237,7 +263,7 @@ impl World {
     /// Sends a packet that must be answered once.
     pub(crate) fn ask(&mut self, packet: &Packet) -> Reply {
         let mut replies = self.send(packet);
-        assert_eq!(replies.len(), 1, "{packet:?}: {:?}", self.events);
+        assert_eq!(replies.len(), 1, "{packet}: {:?}", self.last_events());
         replies.remove(0)
     }
 
@@ -245,7 +271,7 @@ impl World {
     pub(crate) fn silent(&mut self, packet: &Packet) -> Event {
         let before = self.events.len();
         let replies = self.send(packet);
-        assert!(replies.is_empty(), "{packet:?} was answered: {replies:?}");
+        assert!(replies.is_empty(), "{packet} was answered: {:?}", replies[0].decoded());
         let events = self.events.split_off(before);
         self.events.extend(events.iter().cloned());
         events.last().cloned().expect("silence has a reason")
@@ -254,9 +280,14 @@ impl World {
     /// DISCOVER, OFFER, REQUEST, ACK: the address.
     pub(crate) fn lease(&mut self, client: &Packet) -> Ipv4Addr {
         let offer = self.ask(&client.clone().discover());
-        assert_eq!(offer.kind(), Some(2), "{:?}", self.events);
+        assert_eq!(offer.kind(), Some(2), "{:?}", self.last_events());
         let ack = self.ask(&client.clone().selecting(&offer));
-        assert_eq!((ack.kind(), ack.yiaddr()), (Some(5), offer.yiaddr()), "{:?}", self.events);
+        assert_eq!(
+            (ack.kind(), ack.yiaddr()),
+            (Some(5), offer.yiaddr()),
+            "{:?}",
+            self.last_events()
+        );
         ack.yiaddr()
     }
 
@@ -301,6 +332,10 @@ impl World {
     pub(crate) fn usage(&mut self) -> (u64, u64) {
         let Answer::Usage(usage) = self.order(Order::Usage) else { panic!() };
         (usage[0].used, usage[0].available)
+    }
+
+    fn last_events(&self) -> Vec<String> {
+        self.log().into_iter().rev().take(3).collect()
     }
 
     /// The log lines since the start.

@@ -1,0 +1,197 @@
+//! REN: DHCPREQUEST in RENEWING and REBINDING.
+
+use std::time::Duration;
+
+use leasehold_dhcp::config::Authoritative;
+use leasehold_dhcp::event::Silence;
+use leasehold_dhcp::record::Change;
+use leasehold_dhcp::{Destination, Event};
+
+use crate::world::*;
+
+#[test]
+fn ren_01_a_unicast_renewal() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    world.pass(seconds(60));
+    let ack = world.ask(&Packet::client(1).renew(held));
+    assert_eq!((ack.kind(), ack.ciaddr(), ack.yiaddr()), (Some(5), held, held));
+    assert_eq!((ack.number(51), ack.flags()), (Some(LEASE_TIME), 0));
+    // By a frame of our own: the kernel's neighbour table has an end.
+    assert_eq!(ack.link(), Some((mac(1), "172.29.0.200:68".parse().unwrap())));
+    let renewed = &world.disk.last().unwrap().change;
+    assert_eq!(*renewed, Change::Renewed { lease_time: LEASE_TIME });
+}
+
+#[test]
+fn ren_01_a_renewal_over_another_uplink() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1).relayed());
+    let mut packet = Packet { interface: UPLINK, ..Packet::client(1) }.renew(held);
+    packet.link_source = None;
+    let ack = world.ask(&packet);
+    let target = std::net::SocketAddrV4::new(held, 68);
+    assert_eq!(ack.to, Destination::Routed { source: UPLINK_ADDRESS, target });
+    assert_eq!((ack.kind(), ack.yiaddr()), (Some(5), held));
+}
+
+#[test]
+fn ren_02_a_rebinding_client() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    world.pass(seconds(110));
+    let ack = world.ask(&Packet::client(1).rebind(held));
+    assert_eq!((ack.kind(), ack.number(51), ack.target().ip()), (Some(5), Some(120), &held));
+}
+
+#[test]
+fn ren_03_a_renewal_before_t1() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    world.pass(seconds(5));
+    assert_eq!(world.ask(&Packet::client(1).renew(held)).number(51), Some(LEASE_TIME));
+    world.pass(seconds(119));
+    assert_eq!(world.count("deassigned"), 0);
+}
+
+#[test]
+fn ren_04_another_clients_address() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    let nak = world.ask(&Packet::client(2).renew(held));
+    assert_eq!((nak.kind(), nak.is_broadcast()), (Some(6), true));
+    assert_eq!(world.ask(&Packet::client(1).renew(held)).kind(), Some(5));
+}
+
+#[test]
+fn ren_05_an_unknown_client_with_a_free_address_of_the_pool() {
+    let mut config = config();
+    config.servers[0].authoritative = Authoritative::No;
+    let event = World::with(config).silent(&Packet::client(1).renew(lan(150)));
+    assert!(matches!(event, Event::Silent { reason: Silence::NotAuthoritative, .. }), "{event}");
+    // The decision: an authoritative server adopts it.
+    let mut world = World::new();
+    assert_eq!(world.ask(&Packet::client(1).renew(lan(150))).kind(), Some(5));
+    assert_eq!(world.ask(&Packet::client(2).rebind(lan(151))).kind(), Some(5));
+    assert_eq!(world.disk.len(), 2);
+}
+
+#[test]
+fn ren_06_an_address_of_another_network() {
+    let mut world = World::new();
+    let nak = world.ask(&Packet::client(1).rebind("10.9.9.9".parse().unwrap()));
+    assert_eq!((nak.kind(), nak.is_broadcast()), (Some(6), true));
+}
+
+#[test]
+fn ren_07_a_pool_that_shrank_under_a_lease() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    world.pass(seconds(20));
+    world.reconfigure(|config| config.pools[0] = pool("lan-pool", lan(100), lan(150)));
+    world.pass(seconds(20));
+    let ack = world.ask(&Packet::client(1).renew(held));
+    assert_eq!((ack.kind(), ack.yiaddr(), ack.number(51)), (Some(5), held, Some(80)));
+    world.pass(seconds(81));
+    assert_eq!(world.ask(&Packet::client(1).reboot(held)).kind(), Some(6));
+    assert_eq!(world.lease(&Packet::client(1)), lan(150));
+}
+
+#[test]
+fn ren_08_a_static_lease_for_another_address_was_added() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    world.reconfigure(|config| config.leases = [fixed(1, lan(20))].into_iter().collect());
+    assert_eq!(world.ask(&Packet::client(1).renew(held)).kind(), Some(6));
+    assert_eq!(world.lease(&Packet::client(1)), lan(20));
+    assert_eq!(world.usage().0, 0);
+}
+
+#[test]
+fn ren_09_a_server_identifier_makes_it_selecting() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    let ack = world.ask(&Packet::client(1).renew(held).option(54, &SERVER.octets()));
+    assert_eq!((ack.kind(), ack.yiaddr()), (Some(5), held));
+    world.silent(&Packet::client(1).renew(held).option(54, &[10, 0, 0, 1]));
+}
+
+#[test]
+fn ren_10_option_82_in_a_unicast_is_echoed() {
+    let mut world = World::new();
+    let agent = [1, 2, 0, 0xff, 2, 1, 7];
+    let held = world.lease(&Packet::client(1).relayed().option(82, &agent));
+    let mut packet = Packet { interface: UPLINK, ..Packet::client(1) }.renew(held);
+    packet.link_source = None;
+    let ack = world.ask(&packet.option(82, &agent));
+    assert_eq!((ack.kind(), ack.option(82)), (Some(5), Some(agent.to_vec())));
+}
+
+#[test]
+fn ren_11_a_rebinding_client_behind_a_relay() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1).relayed());
+    let ack = world.ask(&Packet::client(1).relayed().rebind(held));
+    assert_eq!((ack.kind(), ack.target()), (Some(5), "172.29.2.1:67".parse().unwrap()));
+}
+
+#[test]
+fn ren_12_a_renewal_that_looks_like_init_reboot() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    let mut packet = Packet::client(1).reboot(held);
+    packet.destination = SERVER;
+    assert_eq!(world.ask(&packet).kind(), Some(5));
+}
+
+#[test]
+fn ren_13_a_renewal_at_the_moment_of_expiry() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    world.pass(Duration::from_secs(u64::from(LEASE_TIME)));
+    let ack = world.ask(&Packet::client(1).renew(held));
+    assert_eq!((ack.kind(), ack.yiaddr(), ack.number(51)), (Some(5), held, Some(LEASE_TIME)));
+}
+
+#[test]
+fn ren_14_a_reload_changed_what_clients_are_told() {
+    let mut world = World::new();
+    let client = Packet::client(1).asking_for(&[6]);
+    let held = world.lease(&client);
+    world.reconfigure(|config| {
+        let mut network = network("172.29.0.0/24");
+        network.dns = vec![lan(3)];
+        config.networks = [network].into_iter().collect();
+    });
+    assert_eq!(world.ask(&client.renew(held)).option(6), Some(lan(3).octets().to_vec()));
+}
+
+/// A static lease added onto an address that somebody else has: he is moved when he renews.
+#[test]
+fn the_old_owner_of_a_static_address_is_moved() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    world.reconfigure(|config| config.leases = [fixed(2, lan(200))].into_iter().collect());
+    assert_eq!(world.lease(&Packet::client(2)), lan(199), "until then another one will do");
+    assert_eq!(world.ask(&Packet::client(1).renew(held)).kind(), Some(6));
+    assert_ne!(world.lease(&Packet::client(1)), held);
+    assert_eq!(world.ask(&Packet::client(2).renew(lan(199))).kind(), Some(6));
+    assert_eq!(world.lease(&Packet::client(2)), held);
+}
+
+/// While the store does not work a renewal gets what is durable, and nothing is lengthened.
+#[test]
+fn a_renewal_while_the_store_fails() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    world.pass(seconds(50));
+    world.store_works = false;
+    assert!(world.send(&Packet::client(1).renew(held)).is_empty(), "not durable: no ACK");
+    let ack = world.ask(&Packet::client(1).renew(held));
+    assert_eq!((ack.kind(), ack.number(51)), (Some(5), Some(70)));
+    world.pass(seconds(10));
+    assert_eq!(world.ask(&Packet::client(1).renew(held)).number(51), Some(60));
+    world.store_works = true;
+    world.input(leasehold_dhcp::Input::StoreRecovered);
+    assert_eq!(world.ask(&Packet::client(1).renew(held)).number(51), Some(LEASE_TIME));
+}
