@@ -144,7 +144,8 @@ impl Answer<'_> {
         //# The server SHOULD return T1 and T2, and their values SHOULD be adjusted from their
         //# original values to take account of the time remaining on the lease.
         let t1 = configured(code::RENEWAL_TIME).unwrap_or(seconds / 2);
-        let t2 = configured(code::REBINDING_TIME).unwrap_or(seconds - seconds / 8);
+        let t2 = configured(code::REBINDING_TIME);
+        let t2 = t2.unwrap_or((u64::from(seconds) * 7 / 8) as u32);
         if t1 < t2 && t2 < seconds {
             reply.option(code::RENEWAL_TIME, &t1.to_be_bytes());
             reply.option(code::REBINDING_TIME, &t2.to_be_bytes());
