@@ -1,0 +1,144 @@
+//! DUR: durability, restart and load, as far as the engine answers for it.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use leasehold_dhcp::record::Change;
+use leasehold_dhcp::{Folded, Input, Location, Record, Start, StoreState};
+
+use crate::world::*;
+
+/// A small generator: the same numbers every time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        (self.0 >> 33) % limit
+    }
+
+    fn octets(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.below(256) as u8).collect()
+    }
+}
+
+#[test]
+fn dur_01_what_was_acknowledged_survives_every_kill() {
+    let mut world = World::with(small_pool(60));
+    let mut held: BTreeMap<u32, Ipv4Addr> = BTreeMap::new();
+    let mut random = Random(1);
+    for round in 0..40 {
+        for _ in 0..20 {
+            let client = random.below(50) as u32;
+            match held.get(&client).copied() {
+                Some(address) if random.below(4) == 0 => {
+                    world.send(&Packet::client(client).release(SERVER, address));
+                    held.remove(&client);
+                }
+                Some(address) => {
+                    world.ask(&Packet::client(client).renew(address));
+                }
+                None => {
+                    held.insert(client, world.lease(&Packet::client(client)));
+                }
+            }
+        }
+        world = match round % 2 {
+            0 => world.restarted(seconds(1)),
+            // What the store keeps of each address is enough.
+            _ => {
+                let disk = folded(&world.disk);
+                let newest = disk.iter().map(|record| record.at).max();
+                let start = Start { now: world.now, newest, store: StoreState::Intact };
+                World::started((*world.config).clone(), start, &disk)
+            }
+        };
+        for (&client, &address) in &held {
+            let ack = world.ask(&Packet::client(client).renew(address));
+            assert_eq!((ack.kind(), ack.yiaddr()), (Some(5), address), "round {round}");
+        }
+    }
+}
+
+fn folded(disk: &[Record]) -> Vec<Record> {
+    let mut places: BTreeMap<Location, Folded> = BTreeMap::new();
+    for record in disk {
+        places.entry(record.location.clone()).or_default().apply(record.clone());
+    }
+    places.values().flat_map(|folded| folded.records().cloned().collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn dur_02_a_full_disk() {
+    let mut world = World::new();
+    let held: Vec<_> = (0..5).map(|number| world.lease(&Packet::client(number))).collect();
+    let promised = world.disk.len();
+    world.store_works = false;
+    assert!(world.send(&Packet::client(0).renew(held[0])).is_empty());
+    for (number, &address) in (0..).zip(&held) {
+        assert_eq!(world.ask(&Packet::client(number).renew(address)).kind(), Some(5));
+    }
+    world.silent(&Packet::client(50).discover());
+    world.silent(&Packet::client(51).reboot(lan(150)));
+    world.send(&Packet::client(4).release(SERVER, held[4]));
+    assert_eq!(world.disk.len(), promised);
+    world.store_works = true;
+    world.input(Input::StoreRecovered);
+    // Everything that may be wrong on disk is told once more.
+    let told: Vec<_> = world.disk[promised..].iter().map(|it| it.location.address).collect();
+    assert_eq!(told, [held[4], held[0]]);
+    assert!(matches!(world.disk[promised].change, Change::Removed));
+    assert_eq!(world.lease(&Packet::client(50)), lan(195));
+    let mut world = world.restarted(seconds(1));
+    for (number, &address) in (0..4).zip(&held) {
+        assert_eq!(world.ask(&Packet::client(number).renew(address)).kind(), Some(5));
+    }
+}
+
+#[test]
+fn dur_02_a_store_that_fails_under_a_new_lease_and_keeps_it_all_the_same() {
+    // The worst case: the record is on disk, the client never heard of it.
+    let mut world = World::new();
+    let offer = world.ask(&Packet::client(1).discover());
+    world.store_works = false;
+    assert!(world.send(&Packet::client(1).selecting(&offer)).is_empty());
+    world.store_works = true;
+    world.input(Input::StoreRecovered);
+    assert!(matches!(world.disk.last().unwrap().change, Change::Removed));
+    assert_eq!(world.lease(&Packet::client(2)), lan(199));
+    assert_eq!(world.ask(&Packet::client(1).selecting(&offer)).kind(), Some(5));
+}
+
+#[test]
+fn dur_05_a_reload_between_offer_and_request() {
+    let mut world = World::new();
+    let offer = world.ask(&Packet::client(1).discover());
+    world.reconfigure(|config| config.servers[0].lease_time = 600);
+    let ack = world.ask(&Packet::client(1).selecting(&offer));
+    assert_eq!((ack.yiaddr(), ack.number(51)), (offer.yiaddr(), Some(600)));
+    // A server that is renamed is still the same to its clients.
+    world.reconfigure(|config| config.servers[0].name = "renamed".into());
+    assert_eq!(world.ask(&Packet::client(1).discover()).yiaddr(), offer.yiaddr());
+    assert_eq!(world.ask(&Packet::client(1).renew(offer.yiaddr())).number(51), Some(600));
+}
+
+#[test]
+fn dur_07_a_starved_pool_still_serves_those_it_knows() {
+    let mut world = World::new();
+    let held: Vec<_> = (0..50).map(|number| world.lease(&Packet::client(number))).collect();
+    let mut random = Random(7);
+    for round in 0..20_000_u32 {
+        let mut packet = Packet::client(100_000 + round).discover();
+        packet.chaddr[1..6].copy_from_slice(&random.octets(5));
+        world.send(&packet);
+        if round % 400 == 0 {
+            world.pass(seconds(1));
+            for (number, &address) in (0..).zip(&held) {
+                assert_eq!(world.ask(&Packet::client(number).renew(address)).kind(), Some(5));
+            }
+            assert!(world.usage().0 <= 50 + 17);
+            world.events.clear();
+            world.disk.clear();
+        }
+    }
+}
