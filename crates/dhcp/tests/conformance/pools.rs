@@ -82,6 +82,7 @@ fn pool_04_two_pools_over_the_same_addresses() {
 #[test]
 fn pool_05_random_steps_against_a_model() {
     let mut world = World::with(small_pool(25));
+    world.check_every = 50;
     let mut held: BTreeMap<u32, Ipv4Addr> = BTreeMap::new();
     let mut random = 1_u64;
     let mut next = |below: u64| {

@@ -16,7 +16,7 @@ pub(crate) struct Reply {
 
 impl Reply {
     fn field(&self, at: usize) -> Ipv4Addr {
-        let octets: [u8; 4] = self.bytes[at..at + 4].try_into().unwrap();
+        let octets: [u8; 4] = self.bytes[at..at + 4].try_into().expect("four octets");
         octets.into()
     }
 
@@ -93,7 +93,7 @@ impl Reply {
 
     /// As dhcproto reads it.
     pub(crate) fn decoded(&self) -> v4::Message {
-        v4::Message::decode(&mut Decoder::new(&self.bytes)).unwrap()
+        v4::Message::decode(&mut Decoder::new(&self.bytes)).expect("dhcproto reads it")
     }
 
     /// Where the frame goes: station and IP destination with port.
