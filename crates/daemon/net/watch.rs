@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use ipnet::Ipv4Net;
 use leasehold_dhcp::{IfIndex, Interface, Interfaces, Mac};
 use rtnetlink::packet_route::AddressFamily;
@@ -16,6 +16,7 @@ use rtnetlink::packet_route::link::{
 };
 use rtnetlink::{Handle, MulticastGroup};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// Why the kernel does not tell its interfaces.
 #[derive(Debug)]
@@ -46,12 +47,13 @@ pub struct Watch {
     messages: Messages,
     connection: JoinHandle<()>,
     known: Interfaces,
+    listed: Instant,
 }
 
 type Messages = std::pin::Pin<Box<dyn futures_util::Stream<Item = ()> + Send>>;
 
-/// Changes come in bursts; the kernel is asked once they pause for this long.
-const PAUSE: Duration = Duration::from_millis(10);
+/// Changes come in bursts: the kernel is asked at the first one, and no sooner again than this.
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl Watch {
     /// Opens the connection, within a tokio runtime, and lists the interfaces.
@@ -62,16 +64,18 @@ impl Watch {
         let connection = tokio::spawn(connection);
         let known = list(&handle).await?;
         let messages: Messages = Box::pin(messages.map(|_| ()));
-        Ok((Self { handle, messages, connection, known: known.clone() }, known))
+        let listed = Instant::now();
+        Ok((Self { handle, messages, connection, known: known.clone(), listed }, known))
     }
 
     /// Waits until something has changed, and gives everything as it is then.
     pub async fn changed(&mut self) -> Result<Interfaces, WatchError> {
         loop {
             self.messages.next().await.ok_or(WatchError::Ended)?;
-            while tokio::time::timeout(PAUSE, self.messages.next()).await.is_ok_and(|m| m.is_some())
-            {
-            }
+            tokio::time::sleep_until(self.listed + PAUSE).await;
+            // What has come in until now is told by one list.
+            while let Some(Some(())) = self.messages.next().now_or_never() {}
+            self.listed = Instant::now();
             let interfaces = list(&self.handle).await?;
             if interfaces != self.known {
                 self.known = interfaces.clone();
