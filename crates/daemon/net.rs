@@ -1,10 +1,10 @@
 //! The network: frames to and from clients on the link, datagrams to and from everybody else.
 //!
 //! **Who reads what.** A served interface has a packet socket; one UDP socket hears the rest. The
-//! kernel gives both what concerns both, and [`sockets`] decides by a rule that both obey, so that
-//! one datagram is handled once: without `giaddr`, and broadcast, or from no address, or from a
-//! neighbour on that interface, it is the packet socket's; everything else is the UDP socket's.
-//! Which dhcp-server answers is the engine's decision and follows from neither.
+//! kernel gives both what concerns both, and one datagram is handled once: what comes in on a
+//! served interface without `giaddr` is the packet socket's (it knows the station that sent it),
+//! everything else is the UDP socket's. What a packet socket overhears on its way to another
+//! host is nobody's. Which dhcp-server answers is the engine's decision and follows from neither.
 
 pub(crate) mod filter;
 pub mod frame;

@@ -196,6 +196,8 @@ impl Opened {
             notify: Box::new(notify),
             path: store_path(&self.directory),
             marker: marker_path(&self.directory),
+            lock: lock_path(&self.directory),
+            relock: None,
             id: self.database.id(),
             settings: self.settings,
             database: Some(self.database),
@@ -289,7 +291,7 @@ impl Historian {
 }
 
 fn lock(directory: &Path) -> Result<Lock, OpenError> {
-    Lock::take(&directory.join("lock")).map_err(|error| match error {
+    Lock::take(&lock_path(directory)).map_err(|error| match error {
         LockError::Held(path) => OpenError::Locked(path),
         LockError::Io(path, error) => OpenError::Directory(path, error),
     })
@@ -302,6 +304,10 @@ fn clock() -> Wall {
 
 fn store_path(directory: &Path) -> PathBuf {
     directory.join("leases.sled")
+}
+
+fn lock_path(directory: &Path) -> PathBuf {
+    directory.join("lock")
 }
 
 fn marker_path(directory: &Path) -> PathBuf {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use leasehold_dhcp::input::ProbeAnswer;
 use leasehold_dhcp::outbox::{Batch, Probe};
-use leasehold_dhcp::{Datagram, Destination, IfIndex, Interface, Interfaces};
+use leasehold_dhcp::{Datagram, Destination, IfIndex, Interfaces};
 use rustix::event::epoll;
 use socket2::Socket;
 use tokio::io::Interest;
@@ -264,7 +264,7 @@ impl Sockets {
     }
 
     fn link_arrival<'a>(&self, received: &Received<'a>) -> Option<Arrival<'a>> {
-        let From::Link { interface, mac, .. } = received.from else { return None };
+        let From::Link { interface, kind, mac } = received.from else { return None };
         if !packet::is_ours(received) {
             return None;
         }
@@ -276,25 +276,24 @@ impl Sockets {
             Err(broken) => return Some(Arrival::Broken(interface, broken)),
         };
         let destination = *udp.target.ip();
-        let ingress = self.interfaces.get(interface)?;
-        self.is_direct(ingress, *udp.source.ip(), destination, udp.payload).then_some({
-            Arrival::Datagram(Datagram {
-                interface,
-                link_source: mac,
-                source: udp.source,
-                destination,
-                payload: udp.payload,
-            })
-        })
+        // A frame for us with a packet for somebody else is to be forwarded.
+        let ours = destination.is_broadcast() || self.own.contains(&destination);
+        let passes_by = kind == libc::PACKET_HOST && !ours;
+        (!passes_by).then_some(Arrival::Datagram(Datagram {
+            interface,
+            link_source: mac,
+            source: udp.source,
+            destination,
+            payload: udp.payload,
+        }))
     }
 
     fn routed_arrival<'a>(&self, received: &Received<'a>) -> Option<Arrival<'a>> {
         let From::Inet(source) = received.from else { return None };
         let (interface, destination) = received.told.arrival?;
         let payload = received.bytes;
-        let ingress = self.interfaces.get(interface);
-        let other = self.links.contains_key(&interface)
-            && ingress.is_some_and(|it| self.is_direct(it, *source.ip(), destination, payload));
+        let direct = payload.get(24..28).is_none_or(|giaddr| giaddr == [0; 4]);
+        let other = direct && self.links.contains_key(&interface);
         (!other).then_some(Arrival::Datagram(Datagram {
             interface,
             link_source: None,
@@ -302,20 +301,6 @@ impl Sockets {
             destination,
             payload,
         }))
-    }
-
-    /// Whether a datagram is its interface's packet socket's: see [`crate::net`].
-    fn is_direct(
-        &self,
-        ingress: &Interface,
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
-        payload: &[u8],
-    ) -> bool {
-        payload.get(24..28).is_none_or(|giaddr| giaddr == [0; 4])
-            && (!self.own.contains(&destination)
-                || source.is_unspecified()
-                || ingress.addresses.iter().any(|net| net.contains(&source)))
     }
 }
 

@@ -197,6 +197,34 @@ impl Database {
         if free < self.reserve { Err(Fault::Full(free, self.reserve)) } else { Ok(()) }
     }
 
+    /// Writes everything into an empty store at the same path, with the same name, and syncs it:
+    /// the files of this one were removed, but they live as long as they are open.
+    pub(super) fn write_anew(&self, settings: &Settings) -> Result<Self, Fault> {
+        if self.path.join("db").exists() {
+            return Err(Fault::Foreign);
+        }
+        let mut anew = Self::open(&self.path, settings)?;
+        fenced(|| {
+            let pairs = [
+                (&*self.db, &*anew.db),
+                (&self.leases, &anew.leases),
+                (&self.tenures, &anew.tenures),
+                (&self.corrupt, &anew.corrupt),
+                (&self.turns, &anew.turns),
+            ];
+            for (from, to) in pairs {
+                for entry in from {
+                    let (key, value) = entry?;
+                    to.insert(key, value)?;
+                }
+            }
+            Ok(())
+        })?;
+        anew.id = self.id;
+        anew.sync()?;
+        Ok(anew)
+    }
+
     /// Whether the log file that is open is still the one in the directory.
     pub(super) fn is_in_place(&self) -> bool {
         use std::os::unix::fs::MetadataExt;

@@ -280,21 +280,40 @@ fn no_room_is_no_promise() {
 }
 
 #[test]
-fn a_store_that_vanishes_is_no_promise() {
+fn a_store_that_is_removed_is_written_anew() {
     let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let mut running = start(&state, settings());
+    let turn = running.append(&[record(254, 1000, bound(1))]);
+    running.durable(turn);
+    std::fs::remove_dir_all(&state).unwrap();
+    let turn = running.append(&[record(253, 1001, bound(2))]);
+    running.durable(turn);
+    let refused = Opened::open(&state, settings(), drop).unwrap_err();
+    assert!(matches!(refused, OpenError::Locked(_)), "{refused}");
+    drop(running);
+    let running = start(&state, settings());
+    assert_eq!((running.trust, running.restored.len()), (Trust::Sound, 2));
+}
+
+#[test]
+fn another_store_in_its_place_is_no_promise() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = directory.path().join("leases.sled");
     let mut running = start(directory.path(), settings());
     let turn = running.append(&[record(254, 1000, bound(1))]);
     running.durable(turn);
-    std::fs::rename(directory.path().join("leases.sled"), directory.path().join("away")).unwrap();
-    // Found by the writer's chores, within seconds and without a commit.
-    let Outcome::Failed { epoch, .. } = running.outcome() else { panic!("unnoticed") };
-    std::fs::rename(directory.path().join("away"), directory.path().join("leases.sled")).unwrap();
+    let away = directory.path().join("away");
+    std::fs::rename(&store, &away).unwrap();
+    drop(Database::open(&store, &settings()).unwrap());
+    running.append(&[record(253, 1001, bound(2))]);
+    let Outcome::Failed { epoch, .. } = running.outcome() else { panic!("a false promise") };
+    std::fs::remove_dir_all(&store).unwrap();
+    std::fs::rename(&away, &store).unwrap();
     running.recovered();
     running.store.give_up(epoch);
-    let turn = running.append(&[record(253, 1001, bound(2))]);
+    let turn = running.append(&[record(252, 1002, bound(3))]);
     running.durable(turn);
-    drop(running);
-    assert_eq!(start(directory.path(), settings()).restored.len(), 2);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use leasehold_dhcp::{Durable, Wall};
 use super::database::{Database, Fault, StoreId, fenced, turn_key};
 use super::fold::Folding;
 use super::history::{self, Page, Query, Trim};
-use super::marker::Marker;
+use super::marker::{Lock, Marker};
 use super::{Outcome, Settings};
 
 /// What the writer is asked to do.
@@ -41,6 +41,8 @@ pub(super) struct Writer {
     pub notify: Box<dyn FnMut(Outcome) + Send>,
     pub path: PathBuf,
     pub marker: PathBuf,
+    pub lock: PathBuf,
+    pub relock: Option<Lock>,
     pub settings: Settings,
     pub database: Option<Database>,
     pub folding: Folding,
@@ -117,6 +119,7 @@ impl Writer {
     }
 
     fn commit(&mut self, commits: Vec<Commit>) -> Result<(), Fault> {
+        self.stay_in_place()?;
         let Some(database) = &mut self.database else { return Ok(()) };
         let through = commits.last().map_or(self.durable, |(sequence, _)| *sequence);
         if commits.iter().any(|(_, chunks)| !chunks.is_empty()) {
@@ -141,6 +144,21 @@ impl Writer {
         Ok(())
     }
 
+    /// What is written to a file that was removed is lost with the process: if the store's files
+    /// are gone, they are written anew; if others stand in their place, it has failed.
+    fn stay_in_place(&mut self) -> Result<(), Fault> {
+        let Some(database) = self.database.as_ref().filter(|it| !it.is_in_place()) else {
+            return Ok(());
+        };
+        tracing::error!("store: its files were removed: they are written anew");
+        let anew = database.write_anew(&self.settings)?;
+        self.relock = Lock::take(&self.lock).ok();
+        self.database = Some(anew);
+        self.marked = 0;
+        self.mark();
+        Ok(())
+    }
+
     /// Folds at least as fast as turns arrive; when nothing else is due, keeps house.
     fn background(&mut self, group: usize) -> Result<(), Fault> {
         let now = Instant::now();
@@ -157,9 +175,8 @@ impl Writer {
             return Ok(());
         }
         self.chores = now + CHORES;
-        if !database.is_in_place() {
-            return Err(Fault::Foreign);
-        }
+        self.stay_in_place()?;
+        let Some(database) = &self.database else { return Ok(()) };
         if now >= self.trimmed && self.trim.step(database, Wall(oldest))? {
             self.trimmed = now + self.settings.trim_every;
         }

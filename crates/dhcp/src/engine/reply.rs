@@ -267,12 +267,15 @@ impl Engine {
         if self.services.is_own(destination) { destination } else { Ipv4Addr::UNSPECIFIED }
     }
 
-    /// The station to send a frame to, if the address is on the ingress link. The kernel's
-    /// neighbour table stays out of it: it is full long before a large link is.
+    /// The station to send a frame to, if the client is on the ingress link: by its address, or
+    /// because its frame came from itself. The kernel's neighbour table stays out of it: it is
+    /// full long before a large link is.
     fn mac_on_link(&self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Option<Mac> {
-        let on_link = self.site(exchange.config).is_on_link(exchange.service.ingress, address);
         let mac = exchange.request.hardware.mac().filter(|mac| mac.0[0] & 1 == 0);
-        mac.or(exchange.datagram.link_source).filter(|_| on_link)
+        let station = exchange.datagram.link_source;
+        let on_link = self.site(exchange.config).is_on_link(exchange.service.ingress, address)
+            || (mac.is_some() && mac == station);
+        mac.or(station).filter(|_| on_link)
     }
 
     /// Octets of the UDP payload that the client takes and the link carries.
