@@ -3,6 +3,8 @@
 
 mod lab;
 
+#[path = "exchange/conflict.rs"]
+mod conflict;
 #[path = "exchange/discover.rs"]
 mod discover;
 #[path = "exchange/farewell.rs"]

@@ -165,19 +165,13 @@ impl Tap {
         }
     }
 
-    /// The next ARP request or reply: (operation, sender MAC, sender IP, target IP).
-    pub fn next_arp(&self, patience: Duration) -> Option<(u16, Mac, Ipv4Addr, Ipv4Addr)> {
+    /// The next ARP message.
+    pub fn next_arp(&self, patience: Duration) -> Option<Arp> {
         let deadline = Instant::now() + patience;
         loop {
             let (frame, ..) = self.next_frame(deadline)?;
-            if frame.len() >= 42 && frame[12..14] == [0x08, 0x06] {
-                let address = |at: usize| {
-                    let octets: [u8; 4] = frame[at..at + 4].try_into().unwrap();
-                    Ipv4Addr::from(octets)
-                };
-                let operation = u16::from_be_bytes([frame[20], frame[21]]);
-                let sender = Mac(frame[22..28].try_into().unwrap());
-                return Some((operation, sender, address(28), address(38)));
+            if let Some(arp) = Arp::read(&frame) {
+                return Some(arp);
             }
         }
     }
@@ -192,6 +186,45 @@ impl Tap {
             return None;
         }
         receive(descriptor).ok()
+    }
+}
+
+/// An ARP message for IPv4 on Ethernet.
+#[derive(Clone, Debug)]
+pub struct Arp {
+    pub operation: u16,
+    pub sender_mac: Mac,
+    pub sender: Ipv4Addr,
+    pub target: Ipv4Addr,
+}
+
+impl Arp {
+    pub const REQUEST: u16 = 1;
+    pub const REPLY: u16 = 2;
+
+    fn read(frame: &[u8]) -> Option<Self> {
+        let address = |at: usize| {
+            let octets: [u8; 4] = frame.get(at..at + 4)?.try_into().ok()?;
+            Some(Ipv4Addr::from(octets))
+        };
+        (frame.get(12..14)? == [0x08, 0x06]).then_some(())?;
+        Some(Self {
+            operation: u16::from_be_bytes(frame.get(20..22)?.try_into().ok()?),
+            sender_mac: Mac(frame.get(22..28)?.try_into().ok()?),
+            sender: address(28)?,
+            target: address(38)?,
+        })
+    }
+
+    /// The frame in which this station claims the address that was asked for.
+    pub fn answered_by(&self, station: Mac) -> Vec<u8> {
+        let mut frame = [self.sender_mac.0, station.0].concat();
+        frame.extend_from_slice(&[0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 2]);
+        frame.extend_from_slice(&station.0);
+        frame.extend_from_slice(&self.target.octets());
+        frame.extend_from_slice(&self.sender_mac.0);
+        frame.extend_from_slice(&self.sender.octets());
+        frame
     }
 }
 
