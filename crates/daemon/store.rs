@@ -250,7 +250,8 @@ impl Store {
         self.append(turn.sequence(), turn.records());
     }
 
-    fn append(&self, sequence: u64, records: &Records) {
+    /// Hands records to the writer under a sequence number that follows the last one.
+    pub fn append(&self, sequence: u64, records: &Records) {
         let chunks = codec::chunks(records, CHUNK_BYTES);
         // A writer that has ended has reported its failure; the turn stays unreleased.
         let _ = self.orders.send(Order::Commit(self.epoch, sequence, chunks));

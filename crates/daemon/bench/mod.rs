@@ -14,7 +14,7 @@ mod frame;
 mod load;
 mod mmsg;
 mod null;
-mod packet;
+pub mod packet;
 mod plot;
 mod progress;
 mod reply;

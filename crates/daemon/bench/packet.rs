@@ -24,7 +24,8 @@ const RELEASE: u8 = 7;
 
 /// A message by what it is for; REQUEST has RFC 2131 § 4.3.2's forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// A client looks for servers.
     Discover,
     /// REQUEST in SELECTING: server identifier and requested address.
     Select,
@@ -32,33 +33,40 @@ pub(super) enum Kind {
     Reboot,
     /// REQUEST in RENEWING or, through a relay, REBINDING: ciaddr alone.
     Renew,
+    /// A client gives its lease back.
     Release,
 }
 
 /// What all clients of a run have in common.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Profile {
+pub struct Profile {
     /// The relay's address; unspecified for clients on the link.
-    pub(super) giaddr: Ipv4Addr,
+    pub giaddr: Ipv4Addr,
     /// Ask for broadcast answers.
-    pub(super) broadcast: bool,
-    pub(super) client_id: bool,
-    pub(super) host_name: bool,
-    pub(super) option_82: bool,
+    pub broadcast: bool,
+    /// Send option 61.
+    pub client_id: bool,
+    /// Send option 12, of 12 octets.
+    pub host_name: bool,
+    /// The relay adds option 82.
+    pub option_82: bool,
 }
 
 /// What differs between two messages of one kind.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fields {
-    pub(super) xid: u32,
-    pub(super) secs: u16,
-    pub(super) mac: [u8; 6],
+pub struct Fields {
+    /// Transaction.
+    pub xid: u32,
+    /// Seconds since the client began.
+    pub secs: u16,
+    /// `chaddr`.
+    pub mac: [u8; 6],
     /// The client's number, which stands in its host name and circuit-id.
-    pub(super) number: u32,
+    pub number: u32,
     /// The address that it has or wants.
-    pub(super) address: Ipv4Addr,
+    pub address: Ipv4Addr,
     /// The server that it chose.
-    pub(super) server: Ipv4Addr,
+    pub server: Ipv4Addr,
 }
 
 /// One kind of message with room for its fields.
@@ -75,13 +83,15 @@ struct Template {
 
 /// All kinds of messages.
 #[derive(Debug)]
-pub(super) struct Messages {
+pub struct Messages {
     profile: Profile,
     templates: [Template; 5],
 }
 
 impl Messages {
-    pub(super) fn new(profile: Profile) -> Self {
+    /// Lays all kinds out.
+    #[must_use]
+    pub fn new(profile: Profile) -> Self {
         use Kind::{Discover, Reboot, Release, Renew, Select};
         let kinds = [Discover, Select, Reboot, Renew, Release];
         let mut templates = kinds.map(|kind| Template::new(kind, &profile));
@@ -96,7 +106,7 @@ impl Messages {
     }
 
     /// Writes one message to the front of `to` and returns its size.
-    pub(super) fn write(&self, kind: Kind, fields: &Fields, to: &mut [u8]) -> usize {
+    pub fn write(&self, kind: Kind, fields: &Fields, to: &mut [u8]) -> usize {
         self.templates[kind as usize].write(fields, to)
     }
 
