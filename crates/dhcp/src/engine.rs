@@ -24,6 +24,7 @@ mod probe;
 mod release;
 mod reply;
 mod request;
+mod restamp;
 mod restore;
 mod service;
 mod store;
@@ -39,9 +40,10 @@ use self::book::Book;
 use self::clock::Clock;
 use self::counters::Counters;
 use self::exchange::Exchange;
-use self::identity::Traits;
+use self::identity::{Kind, Traits};
 use self::limits::{MacLimits, Strikes};
 use self::probe::Probes;
+use self::restamp::Restamp;
 use self::service::{Services, Site};
 use self::store::Store;
 use self::supply::Supply;
@@ -68,6 +70,7 @@ pub struct Engine {
     probes: Probes,
     store: Store,
     clock: Clock,
+    restamp: Restamp,
     counters: Counters,
     /// Until when every new offer is probed first, because leases may be out that nobody knows.
     suspect_until: Boottime,
@@ -104,6 +107,7 @@ impl Engine {
             probes: Probes::default(),
             store: Store::default(),
             clock: Clock::new(start),
+            restamp: Restamp::default(),
             counters: Counters::default(),
             suspect_until: match start.store {
                 StoreState::Intact => start.now.boottime,
@@ -121,6 +125,7 @@ impl Engine {
     /// Takes one input; what it leads to is in `out`.
     pub fn handle(&mut self, now: Now, input: Input<'_>, out: &mut Outbox) {
         self.expire(now, out);
+        self.watch_clock(now, out);
         match input {
             Input::Datagram(datagram) => self.datagram(now, &datagram, 0, out),
             Input::Probe(answer) => self.probe_answered(now, answer, out),
@@ -141,7 +146,7 @@ impl Engine {
     /// at once: so much was due that some was left over.
     #[must_use]
     pub fn deadline(&self) -> Option<Boottime> {
-        self.book.deadline()
+        self.restamp_deadline().or_else(|| self.book.deadline())
     }
 
     /// Whether the indexes of the leases agree with each other and with the pools: for checkers.
@@ -221,7 +226,9 @@ impl Engine {
         let service = self.services.select(self.site(config), request, datagram)?;
         let server = config.server(service.index).ok_or(Silence::NoServer)?;
         let place = (service.space, request.ciaddr);
-        let traits = Traits::of(request, &request.hardware);
+        let told_by = |traits: Traits<'_>| traits.kind(server.identifiers);
+        let plain = Traits::of(request, &request.hardware, Kind::Hardware);
+        let traits = Traits { told_by: told_by(plain), ..plain };
         let stashed = match request.relay_agent() {
             None if request.ciaddr != Ipv4Addr::UNSPECIFIED => self.stashed(&traits, place),
             _ => &[],
@@ -232,9 +239,9 @@ impl Engine {
         let shown = terms::shown(request, datagram.link_source, agent);
         let terms = Terms::of(config, &self.services, &service, server, request, &shown, stashed);
         let hardware = terms::hardware(request, terms.fixed, datagram.link_source);
-        let traits = Traits::of(request, &hardware);
-        let kind = traits.kind(server.identifiers);
-        let hash = self.book.hash(service.key, &traits.identity(kind));
+        let kind = told_by(Traits::of(request, &hardware, Kind::Hardware));
+        let traits = Traits::of(request, &hardware, kind);
+        let hash = self.book.hash(service.key, &traits.identity());
         Ok(Exchange {
             now,
             request,
@@ -247,6 +254,7 @@ impl Engine {
             kind,
             hash,
             attempt,
+            named: None,
         })
     }
 

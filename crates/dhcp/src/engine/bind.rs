@@ -6,7 +6,7 @@ use super::Engine;
 use super::book::LeaseId;
 use super::exchange::Exchange;
 use super::lease::{Client, State, Step};
-use super::lifecycle::{after_seconds, seconds_until};
+use super::lifecycle::{after_seconds, seconds_covering, seconds_until};
 use super::reply::Given;
 use crate::event::{Ended, Event, Silence};
 use crate::outbox::Outbox;
@@ -46,7 +46,14 @@ impl Engine {
         let same = self.take_over(exchange, id) && goes_on;
         self.unoffer(id);
         self.book.forget_displaced(id);
-        let deadline = after_seconds(now.boottime, lease_time);
+        // The ACK of a shorter lease may be lost; what was promised before holds as long.
+        let promised = after_seconds(now.boottime, lease_time);
+        let deadline = until.map_or(promised, |until| until.max(promised));
+        let recorded = if deadline == promised {
+            lease_time
+        } else {
+            seconds_covering(now.boottime, deadline)
+        };
         self.book.set_state(id, bound, now.boottime, deadline);
         let lease = self.book.get_mut(id);
         lease.offers = 0;
@@ -59,8 +66,8 @@ impl Engine {
         let lease = self.book.get(id);
         let server = self.services.name(lease.server);
         let change = match same {
-            true => ChangeRef::Renewed { lease_time },
-            false => ChangeRef::Bound(lease.client.binding(server, lease_time)),
+            true => ChangeRef::Renewed { lease_time: recorded },
+            false => ChangeRef::Bound(lease.client.binding(server, recorded)),
         };
         let space = super::lifecycle::space_name(&self.pools, place.0);
         out.record((place.0, space), place.1, self.clock.stamp(now), change, until);

@@ -199,7 +199,7 @@ impl Book {
     fn index_client(&mut self, id: LeaseId) {
         let lease = self.slots.get(id);
         if lease.state.has_client() {
-            let hash = self.clients.hash(lease.server, &lease.traits().identity(lease.kind));
+            let hash = self.clients.hash(lease.server, &lease.traits().identity());
             self.clients.insert(hash, id);
         }
     }
@@ -207,7 +207,7 @@ impl Book {
     fn unindex_client(&mut self, id: LeaseId) {
         let lease = self.slots.get(id);
         if lease.state.has_client() {
-            let hash = self.clients.hash(lease.server, &lease.traits().identity(lease.kind));
+            let hash = self.clients.hash(lease.server, &lease.traits().identity());
             self.clients.remove(hash, id);
         }
     }
@@ -235,7 +235,7 @@ impl Book {
             if covered && lease.state != State::Ended {
                 return Err(format!("{} is displaced though it has not ended", lease.address));
             }
-            let hash = self.clients.hash(lease.server, &lease.traits().identity(lease.kind));
+            let hash = self.clients.hash(lease.server, &lease.traits().identity());
             let by_client = self.clients.with(hash).filter(|&other| other == id).count();
             if by_client != usize::from(lease.state.has_client()) {
                 return Err(format!("{} is found {by_client} times by client", lease.address));

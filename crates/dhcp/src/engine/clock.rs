@@ -26,7 +26,8 @@ impl Clock {
         }
         let elapsed = match self.is_behind() {
             true => 0,
-            false => self.start.now.wall.0.saturating_sub(at.0),
+            // Both times are whole seconds, rounded down: less may have passed than they differ.
+            false => self.start.now.wall.0.saturating_sub(at.0).saturating_sub(1),
         };
         let left = u64::from(lease_time).saturating_sub(elapsed);
         self.start.now.boottime.after(Duration::from_secs(left))
@@ -67,7 +68,7 @@ mod tests {
     #[test]
     fn what_passed_while_down_counts() {
         let clock = clock(1_100, Some(1_000));
-        assert_eq!(clock.deadline(Wall(1_000), 600), Boottime(505_000));
+        assert_eq!(clock.deadline(Wall(1_000), 600), Boottime(506_000));
         assert_eq!(clock.deadline(Wall(1_000), 60), Boottime(5_000));
         assert_eq!(clock.deadline(Wall(1_000), u32::MAX), NEVER);
         assert_eq!(clock.deadline(Wall(2_000), 600), Boottime(605_000));

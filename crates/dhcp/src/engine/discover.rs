@@ -27,6 +27,9 @@ impl Engine {
         match found {
             Err(reason) => self.silent(Some(exchange), exchange.request, reason, out),
             Ok(id) if self.book.get(id).state == State::Testing => {}
+            Ok(id) if self.store.has_failed() && self.seconds_left(exchange, id) == 0 => {
+                self.silent(Some(exchange), exchange.request, Silence::StoreFailed, out);
+            }
             Ok(id) => self.offer(exchange, id, out),
         }
     }
@@ -165,13 +168,17 @@ impl Engine {
         if counts && held >= limit { Err(Silence::MacLimit) } else { Ok(()) }
     }
 
+    fn seconds_left(&self, exchange: &Exchange<'_>, id: LeaseId) -> u32 {
+        seconds_until(exchange.now.boottime, self.book.get(id).deadline)
+    }
+
     /// Sends an OFFER for a lease that is the client's or held for it.
     //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
     //# Each server may respond with a DHCPOFFER message that includes an available network address
     //# in the 'yiaddr' field
     fn offer(&mut self, exchange: &Exchange<'_>, id: LeaseId, out: &mut Outbox) {
         let now = exchange.now.boottime;
-        let left = seconds_until(now, self.book.get(id).deadline);
+        let left = self.seconds_left(exchange, id);
         let failed = self.store.has_failed();
         let lease = self.book.get_mut(id);
         lease.state = lease.state.next(Step::Offer);

@@ -29,12 +29,14 @@ pub(super) struct Exchange<'a> {
     pub(super) hash: u64,
     /// How many addresses were found in conflict since the client asked.
     pub(super) attempt: u8,
+    /// The address of ours that the client calls the server by.
+    pub(super) named: Option<Ipv4Addr>,
 }
 
 impl Exchange<'_> {
     /// What the client is told apart by.
     pub(super) fn traits(&self) -> Traits<'_> {
-        Traits::of(self.request, &self.hardware)
+        Traits::of(self.request, &self.hardware, self.kind)
     }
 
     /// An address in the server's address space.

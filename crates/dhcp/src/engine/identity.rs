@@ -38,12 +38,15 @@ pub(super) struct Traits<'a> {
     pub(super) giaddr: Ipv4Addr,
     /// Option 82; empty if there is none.
     pub(super) relay_agent: &'a [u8],
+    /// What the client is told apart by.
+    pub(super) told_by: Kind,
 }
 
 impl<'a> Traits<'a> {
     /// `hardware` stands for `chaddr`, which it replaces where a static lease says so.
-    pub(super) fn of(request: &Request<'a>, hardware: &'a Hardware) -> Self {
+    pub(super) fn of(request: &Request<'a>, hardware: &'a Hardware, told_by: Kind) -> Self {
         Self {
+            told_by,
             htype: hardware.htype(),
             chaddr: hardware.octets(),
             client_id: request.client_id().unwrap_or_default(),
@@ -83,8 +86,13 @@ impl<'a> Traits<'a> {
         }
     }
 
+    /// The identity of the client.
+    pub(super) fn identity(&self) -> Identity<'a> {
+        self.by(self.told_by)
+    }
+
     /// The identity by one trait; by hardware address where the trait is missing.
-    pub(super) fn identity(&self, kind: Kind) -> Identity<'a> {
+    fn by(&self, kind: Kind) -> Identity<'a> {
         let hardware = Identity::Hardware { htype: self.htype, octets: self.chaddr };
         match kind {
             Kind::Hardware => hardware,
@@ -116,20 +124,17 @@ impl<'a> Traits<'a> {
         })
     }
 
-    /// Whether this is the client that `holder` was when it got a lease told apart by `kind`.
-    pub(super) fn is(&self, holder: &Traits<'_>, kind: Kind) -> bool {
+    /// Whether this is the client that `holder` was when it got its lease.
+    pub(super) fn is(&self, holder: &Traits<'_>) -> bool {
         // A renewal that goes around the relay has no option 82, or no relay's address.
-        //= https://www.rfc-editor.org/rfc/rfc3046#section-2.2
-        //# servers SHOULD be prepared to handle relay agent options in unicast messages, but MUST
-        //# NOT expect them to always be there.
-        if kind == Kind::Port && self.giaddr.is_unspecified() {
+        if holder.told_by == Kind::Port && self.giaddr.is_unspecified() {
             if self.relay_agent.is_empty() {
-                return self.identity(Kind::Client) == holder.identity(Kind::Client);
+                return self.by(Kind::Client) == holder.by(Kind::Client);
             }
             let relayed = Traits { giaddr: holder.giaddr, ..*self };
-            return relayed.identity(kind) == holder.identity(kind);
+            return relayed.by(Kind::Port) == holder.identity();
         }
-        self.identity(kind) == holder.identity(kind)
+        self.identity() == holder.identity()
     }
 }
 
@@ -162,7 +167,8 @@ mod tests {
     const MAC: &[u8] = &[2, 0, 0, 0, 0, 1];
 
     fn traits<'a>(client_id: &'a [u8], giaddr: [u8; 4], relay_agent: &'a [u8]) -> Traits<'a> {
-        Traits { htype: 1, chaddr: MAC, client_id, giaddr: giaddr.into(), relay_agent }
+        let (giaddr, told_by) = (giaddr.into(), Kind::Client);
+        Traits { htype: 1, chaddr: MAC, client_id, giaddr, relay_agent, told_by }
     }
 
     const ALL: Identifiers = Identifiers { client_mac: true, client_id: true, option_82: true };
@@ -182,9 +188,9 @@ mod tests {
         let id = [&[1], MAC].concat();
         let with = traits(&id, [0; 4], b"");
         let without = traits(b"", [0; 4], b"");
-        assert_eq!(with.identity(Kind::Client), without.identity(Kind::Client));
+        assert_eq!(with.by(Kind::Client), without.by(Kind::Client));
         let other = traits(&[1, 2, 0, 0, 0, 0, 2], [0; 4], b"");
-        assert_ne!(other.identity(Kind::Client), without.identity(Kind::Client));
+        assert_ne!(other.by(Kind::Client), without.by(Kind::Client));
     }
 
     //= https://www.rfc-editor.org/rfc/rfc3046#section-3.1
@@ -195,10 +201,10 @@ mod tests {
         let circuit = [1, 1, 7];
         let (one, two) =
             (traits(b"", [10, 0, 0, 1], &circuit), traits(b"", [10, 0, 0, 2], &circuit));
-        assert_ne!(one.identity(Kind::Port), two.identity(Kind::Port));
+        assert_ne!(one.by(Kind::Port), two.by(Kind::Port));
         let both = [1, 1, 7, 2, 1, 9];
         let (one, two) = (traits(b"", [10, 0, 0, 1], &both), traits(b"", [10, 0, 0, 2], &both));
-        assert_eq!(one.identity(Kind::Port), two.identity(Kind::Port));
+        assert_eq!(one.by(Kind::Port), two.by(Kind::Port));
     }
 
     //= https://www.rfc-editor.org/rfc/rfc3046#section-2.2
@@ -207,12 +213,13 @@ mod tests {
     //# expect them to always be there.
     #[test]
     fn a_renewal_around_the_relay_is_still_the_same_client() {
-        let circuit = [1, 1, 7];
-        let holder = traits(b"id", [10, 0, 0, 1], &circuit);
-        assert!(traits(b"id", [0; 4], b"").is(&holder, Kind::Port));
-        assert!(traits(b"id", [0; 4], &circuit).is(&holder, Kind::Port));
-        assert!(!traits(b"xx", [0; 4], b"").is(&holder, Kind::Port));
-        assert!(!traits(b"id", [10, 0, 0, 2], &circuit).is(&holder, Kind::Port));
-        assert!(traits(b"new modem", [10, 0, 0, 1], &circuit).is(&holder, Kind::Port));
+        let port = |it: Traits<'static>| Traits { told_by: Kind::Port, ..it };
+        let circuit: &'static [u8] = &[1, 1, 7];
+        let holder = port(traits(b"id", [10, 0, 0, 1], circuit));
+        assert!(traits(b"id", [0; 4], b"").is(&holder));
+        assert!(port(traits(b"id", [0; 4], circuit)).is(&holder));
+        assert!(!traits(b"xx", [0; 4], b"").is(&holder));
+        assert!(!port(traits(b"id", [10, 0, 0, 2], circuit)).is(&holder));
+        assert!(port(traits(b"new modem", [10, 0, 0, 1], circuit)).is(&holder));
     }
 }

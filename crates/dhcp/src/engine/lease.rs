@@ -141,12 +141,12 @@ pub(super) enum Hold {
 impl Lease {
     /// The traits of its client as they were when it got the lease.
     pub(super) fn traits(&self) -> Traits<'_> {
-        self.client.traits()
+        self.client.traits(self.kind)
     }
 
     /// Whether `traits` are those of its client.
     pub(super) fn is_of(&self, traits: &Traits<'_>) -> bool {
-        self.state.has_client() && traits.is(&self.traits(), self.kind)
+        self.state.has_client() && traits.is(&self.traits())
     }
 
     /// Whether its time is over though nobody has said so yet.
@@ -174,7 +174,7 @@ impl Client {
         known: Option<&Self>,
         out: &mut Vec<u8>,
     ) {
-        let traits = Traits::of(request, hardware);
+        let traits = Traits::of(request, hardware, Kind::Hardware);
         let mut said = Said {
             htype: traits.htype,
             chaddr: traits.chaddr,
@@ -270,8 +270,9 @@ impl Client {
         self.part(4).get(4..).unwrap_or_default()
     }
 
-    pub(super) fn traits(&self) -> Traits<'_> {
+    pub(super) fn traits(&self, told_by: Kind) -> Traits<'_> {
         Traits {
+            told_by,
             htype: self.htype(),
             chaddr: self.chaddr(),
             client_id: self.client_id(),

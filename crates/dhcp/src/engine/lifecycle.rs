@@ -219,7 +219,7 @@ impl Engine {
     /// Who the lease's address is remembered for.
     pub(super) fn tag(&self, id: LeaseId) -> OwnerTag {
         let lease = self.book.get(id);
-        let identity = lease.traits().identity(lease.kind);
+        let identity = lease.traits().identity();
         OwnerTag::from_hash(self.book.hash(lease.server, &identity))
     }
 
@@ -299,6 +299,15 @@ pub(super) fn seconds_until(now: Boottime, deadline: Boottime) -> u32 {
         return u32::MAX;
     }
     u32::try_from(now.until(deadline).as_secs()).unwrap_or(u32::MAX - 1)
+}
+
+/// Seconds until a deadline, none of them lost: what a record has to hold.
+pub(super) fn seconds_covering(now: Boottime, deadline: Boottime) -> u32 {
+    if deadline == NEVER {
+        return u32::MAX;
+    }
+    let seconds = now.until(deadline).as_millis().div_ceil(1000);
+    u32::try_from(seconds).unwrap_or(u32::MAX - 1)
 }
 
 /// The quarantine after `before` conflicts of the same address.

@@ -70,6 +70,7 @@ impl Engine {
             client_id: row.client_id.as_deref().unwrap_or_default(),
             giaddr: Ipv4Addr::UNSPECIFIED,
             relay_agent: &[],
+            told_by: Kind::Hardware,
         };
         let mut found: Vec<LeaseId> = Vec::new();
         for index in servers {
@@ -79,8 +80,9 @@ impl Engine {
                 FixedAddress::At(address) => self.book.at((space, address)),
                 FixedAddress::Server | FixedAddress::Pool(_) => {
                     let kinds = [Kind::Client, Kind::Hardware];
-                    let bound = |kind: Kind| {
-                        let hash = self.book.hash(key, &traits.identity(kind));
+                    let bound = |told_by: Kind| {
+                        let traits = Traits { told_by, ..traits };
+                        let hash = self.book.hash(key, &traits.identity());
                         let of = self.book.of(key, &traits, hash);
                         of.bound.or(of.pending)
                     };

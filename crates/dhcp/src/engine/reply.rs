@@ -160,6 +160,10 @@ impl Engine {
     /// What stands in option 54: on an interface with several prefixes the address on the
     /// client's one.
     pub(super) fn server_id(&self, exchange: &Exchange<'_>, client: Ipv4Addr) -> Ipv4Addr {
+        // A client ignores what comes from another server than the one that it chose.
+        if let Some(named) = exchange.named {
+            return named;
+        }
         let server_id = exchange.service.server_id;
         if exchange.request.is_relayed() || exchange.server.server_address.is_some() {
             return server_id;
@@ -268,12 +272,13 @@ impl Engine {
     }
 
     /// The station to send a frame to, if the client is on the ingress link: by its address, or
-    /// because its frame came from itself. The kernel's neighbour table stays out of it: it is
+    /// because it broadcast, or because its frame came from itself. The kernel's neighbour table stays out of it: it is
     /// full long before a large link is.
     fn mac_on_link(&self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Option<Mac> {
         let mac = exchange.request.hardware.mac().filter(|mac| mac.0[0] & 1 == 0);
         let station = exchange.datagram.link_source;
         let on_link = self.site(exchange.config).is_on_link(exchange.service.ingress, address)
+            || exchange.datagram.destination.is_broadcast()
             || (mac.is_some() && mac == station);
         mac.or(station).filter(|_| on_link)
     }

@@ -8,7 +8,8 @@ use super::Engine;
 use super::book::{LeaseId, OfClient};
 use super::exchange::Exchange;
 use super::lease::State;
-use crate::event::{Denied, Ended, Silence};
+use crate::config::Relay;
+use crate::event::{Denied, Silence};
 use crate::outbox::Outbox;
 use crate::wire::Requested;
 
@@ -23,8 +24,6 @@ enum Verdict {
     Keep(LeaseId),
     /// The client cannot have the address.
     Deny(Denied),
-    /// The client cannot have the address any more; its lease ends.
-    Evict(LeaseId, Denied),
     /// It is not for us to answer.
     Silent(Silence),
 }
@@ -43,6 +42,11 @@ impl Engine {
             self.silent(Some(exchange), exchange.request, Silence::OtherServer, out);
             return;
         }
+        let named = match requested {
+            Requested::Selecting { server, .. } => Some(server),
+            _ => None,
+        };
+        let exchange = &Exchange { named, ..*exchange };
         let address = requested.address();
         if let Some(id) = self.book.at(exchange.place(address)) {
             self.settle(exchange.now, id, out);
@@ -68,10 +72,6 @@ impl Engine {
             //# administrator), but should return a DHCPACK message regardless.
             Verdict::Keep(id) => self.keep_promise(exchange, id, ack, out),
             Verdict::Deny(reason) => self.deny(exchange, address, reason, out),
-            Verdict::Evict(id, reason) => {
-                self.end(exchange.now, id, Ended::Removed, out);
-                self.deny(exchange, address, reason, out);
-            }
             Verdict::Silent(reason) => {
                 self.silent(Some(exchange), exchange.request, reason, out);
             }
@@ -122,13 +122,15 @@ impl Engine {
             if fixed == address {
                 return self.judge_fixed(exchange, requested, held);
             }
+            // The NAK may be lost: what the client has of the address stays its own until it has
+            // another one, or until it would have ended.
             if self.is_obtainable(exchange, row, fixed) {
-                return self.evict(own, Denied::Moved);
+                return Verdict::Deny(Denied::Moved);
             }
         }
         if self.is_anothers(exchange, address) {
             return match own {
-                Some(_) => self.evict(own, Denied::Reserved),
+                Some(_) => Verdict::Deny(Denied::Reserved),
                 None => self.refuse(exchange, requested, of, Denied::Reserved),
             };
         }
@@ -163,6 +165,9 @@ impl Engine {
         let may_have = self.may_have(exchange, lease.address);
         match lease.state {
             State::Testing => Verdict::Silent(Silence::Testing),
+            State::Bound if !may_have && self.has_moved(exchange, id) => {
+                Verdict::Deny(Denied::WrongNetwork)
+            }
             // Never a NAK because of a configuration: what was promised holds.
             State::Bound if !may_have => Verdict::Keep(id),
             //= https://www.rfc-editor.org/rfc/rfc2131#section-3.2
@@ -261,12 +266,15 @@ impl Engine {
         }
     }
 
-    /// NAK for a client that has to move; what it has of the address ends.
-    fn evict(&self, own: Option<LeaseId>, reason: Denied) -> Verdict {
-        match own.filter(|&id| self.book.get(id).state == State::Bound) {
-            Some(id) => Verdict::Evict(id, reason),
-            None => Verdict::Deny(reason),
+    /// Whether the client asks on another link than the one that it got its lease on.
+    fn has_moved(&self, exchange: &Exchange<'_>, id: LeaseId) -> bool {
+        let lease = self.book.get(id);
+        let on_network = self.is_on_network(exchange, lease.address);
+        if lease.server == exchange.service.key {
+            return exchange.server.relay == Relay::Any && !on_network;
         }
+        // The lease of a server that is gone moves with its network to the one that serves it now.
+        self.services.with_key(lease.server).is_some() || !on_network
     }
 
     fn reason_outside(&self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Denied {

@@ -7,6 +7,7 @@ use leasehold_pool::SpaceId;
 
 use super::Engine;
 use super::book::{LeaseId, NEVER, Place};
+use super::identity::Kind;
 use super::lease::{Client, Hold, Lease, State};
 use super::supply::NO_POOL;
 use crate::config::Identifiers;
@@ -94,7 +95,7 @@ impl Engine {
         let server = super::lease::ServerKey(server);
         let index = self.services.with_key(server).and_then(|index| self.config.server(index));
         let identifiers = index.map_or(Identifiers::default(), |server| server.identifiers);
-        let kind = client.traits().kind(identifiers);
+        let kind = client.traits(Kind::Hardware).kind(identifiers);
         let id = self.book.insert(Lease {
             space,
             server,

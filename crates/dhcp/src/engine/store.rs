@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Engine;
 use super::book::Place;
 use super::lease::State;
-use super::lifecycle::{seconds_until, space_name};
+use super::lifecycle::{seconds_covering, space_name};
 use crate::event::{Ended, Event};
 use crate::order::{Answer, Refusal};
 use crate::outbox::{Abandoned, Outbox};
@@ -77,7 +77,7 @@ impl Engine {
             let at = self.clock.stamp(now);
             let space = (place.0, space_name(&self.pools, place.0));
             let lease = self.book.at(place).map(|id| self.book.get(id));
-            let left = |deadline| seconds_until(now.boottime, deadline);
+            let left = |deadline| seconds_covering(now.boottime, deadline);
             let (change, until) = match lease.map(|lease| (lease, lease.state)) {
                 Some((lease, State::Bound)) => {
                     let server = self.services.name(lease.server);

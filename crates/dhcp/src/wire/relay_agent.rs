@@ -73,10 +73,10 @@ impl<'a> RelayAgent<'a> {
     /// Whether the client's message was unicast to the relay, if the relay says (RFC 5010).
     #[must_use]
     pub fn was_unicast(&self) -> Option<bool> {
-        match self.get(FLAGS)? {
-            &[flags] => Some(flags & 0x80 != 0),
-            _ => None,
-        }
+        //= https://www.rfc-editor.org/rfc/rfc5010#section-5
+        //# If the DHCP server receives a relay-agent-flags suboption that is
+        //# longer than one octet, it MUST evaluate the first octet.
+        self.get(FLAGS)?.first().map(|flags| flags & 0x80 != 0)
     }
 
     /// Whether the relay wants the reply at the port that it sent from (RFC 8357).
@@ -121,7 +121,12 @@ mod tests {
     #[test]
     fn sub_options_of_the_wrong_size_do_not_count() {
         assert_eq!(RelayAgent::new(&[5, 3, 10, 0, 0]).link_selection(), None);
-        assert_eq!(RelayAgent::new(&[10, 2, 0x80, 0]).was_unicast(), None);
+        assert_eq!(RelayAgent::new(&[10, 0]).was_unicast(), None);
+        //= https://www.rfc-editor.org/rfc/rfc5010#section-5
+        //= type=test
+        //# If the DHCP server receives a relay-agent-flags suboption that is
+        //# longer than one octet, it MUST evaluate the first octet.
+        assert_eq!(RelayAgent::new(&[10, 2, 0x80, 0]).was_unicast(), Some(true));
         assert_eq!(RelayAgent::new(&[10, 1, 0x80]).was_unicast(), Some(true));
         assert_eq!(RelayAgent::new(&[1, 0]).circuit_id(), None);
         assert!(RelayAgent::new(&[19, 0]).wants_source_port());

@@ -89,6 +89,9 @@ fn dec_08_another_client_id() {
     let held = world.lease(&Packet::client(1).client_id(b"one"));
     not_holder(world.silent(&Packet::client(1).client_id(b"two").decline(SERVER, held)));
     not_holder(world.silent(&Packet::client(1).decline(SERVER, held)));
+    let bare = world.lease(&Packet::client(2));
+    not_holder(world.silent(&Packet::client(2).client_id(b"other").decline(SERVER, bare)));
+    assert_eq!(world.ask(&Packet::client(2).renew(bare)).kind(), Some(5));
 }
 
 #[test]

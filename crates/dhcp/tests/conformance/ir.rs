@@ -125,3 +125,30 @@ fn an_address_of_something_disabled_is_not_denied() {
         assert!(matches!(event, Event::Silent { reason: Silence::Withheld, .. }), "{event}");
     }
 }
+
+/// A client that was carried to another link: NAK there, and its lease goes on here.
+#[test]
+fn ir_07_a_client_that_moved_to_another_network() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    for packet in
+        [Packet::client(1).relayed().reboot(held), Packet::client(1).relayed().rebind(held)]
+    {
+        let nak = world.ask(&packet);
+        assert_eq!((nak.kind(), nak.flags()), (Some(6), 0x8000));
+    }
+    assert_eq!(world.ask(&Packet::client(1).renew(held)).kind(), Some(5));
+    assert_eq!(world.lease(&Packet::client(1).relayed()), far(200));
+}
+
+/// The same where one server serves every relay.
+#[test]
+fn ir_07_a_client_that_moved_behind_another_relay() {
+    let mut config = config();
+    config.servers[2].relay = leasehold_dhcp::config::Relay::Any;
+    config.networks = config.networks.iter().cloned().chain([network("172.29.3.0/24")]).collect();
+    let mut world = World::with(config);
+    let held = world.lease(&Packet::client(1).relayed());
+    let there = Packet { giaddr: [172, 29, 3, 1].into(), ..Packet::client(1).relayed() };
+    assert_eq!(world.ask(&there.reboot(held)).kind(), Some(6));
+}

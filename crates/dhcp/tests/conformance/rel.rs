@@ -70,6 +70,10 @@ fn rel_05_the_same_mac_and_another_client_id() {
     let event = world.silent(&Packet::client(1).client_id(b"two").release(SERVER, held));
     ignored(event, Silence::NotHolder);
     still_bound(&mut world, &client, held);
+    let (mut world, held) = bound(&Packet::client(2));
+    let event = world.silent(&Packet::client(2).client_id(b"two").release(SERVER, held));
+    ignored(event, Silence::NotHolder);
+    still_bound(&mut world, &Packet::client(2), held);
 }
 
 #[test]

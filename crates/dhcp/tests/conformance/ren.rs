@@ -195,3 +195,47 @@ fn a_renewal_while_the_store_fails() {
     world.input(leasehold_dhcp::Input::StoreRecovered);
     assert_eq!(world.ask(&Packet::client(1).renew(held)).number(51), Some(LEASE_TIME));
 }
+
+/// The NAK may be lost: the client goes on using its address, so nobody else gets it.
+#[test]
+fn a_nak_takes_nothing_away() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    world.reconfigure(|config| config.leases = [fixed(2, held)].into_iter().collect());
+    assert_eq!(world.ask(&Packet::client(1).renew(held)).kind(), Some(6));
+    assert_ne!(world.lease(&Packet::client(2)), held);
+    world.pass(seconds(u64::from(LEASE_TIME)));
+    assert_eq!(world.lease(&Packet::client(2)), held);
+}
+
+/// The ACK of a shorter lease may be lost: what was promised before holds as long.
+#[test]
+fn a_renewal_does_not_end_a_lease_before_what_was_promised() {
+    let mut config = config();
+    config.servers[0].lease_time = 600;
+    let mut world = World::with(config);
+    let held = world.lease(&Packet::client(1));
+    world.reconfigure(|config| config.servers[0].lease_time = 30);
+    world.pass(seconds(100));
+    assert_eq!(world.ask(&Packet::client(1).renew(held)).number(51), Some(30));
+    world.pass(seconds(200));
+    assert_eq!(world.count("deassigned"), 0);
+    let mut world = world.restarted(seconds(100));
+    assert_ne!(world.ask(&Packet::client(2).discover().wishing(held)).yiaddr(), held);
+    assert_eq!(world.ask(&Packet::client(1).renew(held)).kind(), Some(5));
+    world.pass(seconds(201));
+    assert_eq!(world.ask(&Packet::client(3).discover().wishing(held)).yiaddr(), held);
+}
+
+/// A broadcast came from this very link, whatever address its client has.
+#[test]
+fn a_rebinding_client_outside_the_prefixes_of_the_interface() {
+    let mut config = config();
+    let other = "10.84.0.11".parse().unwrap();
+    config.pools[0] = pool("lan-pool", other, other);
+    let mut world = World::with(config);
+    assert_eq!(world.lease(&Packet::client(1)), other);
+    let ack = world.ask(&Packet::client(1).rebind(other));
+    let target = std::net::SocketAddrV4::new(other, 68);
+    assert_eq!((ack.kind(), ack.link()), (Some(5), Some((mac(1), target))));
+}

@@ -207,3 +207,25 @@ fn a_restarted_client_is_deassigned_and_assigned() {
     let line = |word| format!("dhcp1 {word} 172.29.0.200 for 02:00:00:00:00:01 host");
     assert_eq!(world.log(), ["assigned", "deassigned", "assigned"].map(line));
 }
+
+/// A client ignores an ACK of another server than the one it chose.
+#[test]
+fn the_ack_comes_from_the_server_that_the_client_named() {
+    let mut world = World::new();
+    let offer = world.ask(&Packet::client(1).relayed().discover());
+    let mut packet = Packet::client(1).relayed().selecting(&offer);
+    packet.destination = SERVER2;
+    let ack = world.ask(&packet);
+    assert_eq!((ack.kind(), ack.address(54)), (Some(5), offer.address(54)));
+}
+
+/// While the store fails nothing that is nearly over is offered.
+#[test]
+fn an_offer_is_never_for_no_time_at_all() {
+    let mut world = World::new();
+    world.lease(&Packet::client(1));
+    world.store_works = false;
+    world.send(&Packet::client(1).renew(lan(200)));
+    world.pass(std::time::Duration::from_millis(119_500));
+    assert_eq!(reason(world.silent(&Packet::client(1).discover())), Silence::StoreFailed);
+}
