@@ -110,7 +110,7 @@ fn default_socket(state: &Path) -> PathBuf {
 
 /// A command in RouterOS's words; flags may stand behind it as well.
 fn routeros(words: &[String], options: &oneshot::Options) -> ExitCode {
-    if !words.first().is_some_and(|word| word.starts_with('/')) {
+    if !words.first().is_some_and(|word| word.starts_with(['/', ':'])) {
         let word = words.first().map_or("", String::as_str);
         eprintln!("leasehold: there is no command {word}; see leasehold --help");
         return ExitCode::from(EX_USAGE);

@@ -61,8 +61,7 @@ impl std::error::Error for OneshotError {}
 
 /// Carries a line out and prints what it says.
 pub fn run(words: &[String], options: &Options) -> Result<(), OneshotError> {
-    let line = words.iter().map(|word| word_of(word)).collect::<Vec<_>>().join(" ");
-    let commands = commands(&line)?;
+    let commands = commands(&line_of(words))?;
     let mut server = Server::connect(options)?;
     for (mut command, put) in commands {
         if options.confirm {
@@ -85,7 +84,19 @@ pub fn reload(options: &Options) -> Result<(), OneshotError> {
     Server::connect(options)?.carry_out(&command, false)
 }
 
-/// A word of the shell as the console would have it: the shell has taken quotes away.
+/// The shell's words as the console would have them. What was one word of the shell and looks like
+/// `name=some text` had quotes that the shell has taken away; what follows `where`, and whole
+/// commands in one word, are the console's language as they are.
+fn line_of(words: &[String]) -> String {
+    let mut expression = false;
+    let spelt = words.iter().map(|word| {
+        expression |= word == "where";
+        let console = expression || word.starts_with(['/', ':', '[']);
+        if console { word.clone() } else { word_of(word) }
+    });
+    spelt.collect::<Vec<_>>().join(" ")
+}
+
 fn word_of(word: &str) -> String {
     let quoted = |text: &str| {
         let inner: String = text
@@ -250,4 +261,36 @@ fn show(
 /// Columns of the terminal.
 fn width() -> Option<usize> {
     rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(words: &[&str]) -> String {
+        line_of(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn quotes_that_the_shell_took_are_given_back() {
+        assert_eq!(
+            line(&["/ip", "pool", "set", "p", "comment=a b"]),
+            "/ip pool set p comment=\"a b\""
+        );
+        assert_eq!(line(&["/ip/pool/set", "p", "comment="]), "/ip/pool/set p comment=\"\"");
+        assert_eq!(
+            line(&["/ip/pool/set", "p", "comment=a \"b\" $c"]),
+            "/ip/pool/set p comment=\"a \\\"b\\\" \\$c\""
+        );
+    }
+
+    #[test]
+    fn what_is_the_console_s_language_stays() {
+        let whole = "/ip pool set [find name=p] comment=\"a b\"";
+        assert_eq!(line(&[whole]), whole);
+        assert_eq!(
+            line(&["/ip", "pool", "print", "where", "name=p and total>3"]),
+            "/ip pool print where name=p and total>3"
+        );
+    }
 }

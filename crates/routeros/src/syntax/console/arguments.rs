@@ -146,7 +146,9 @@ impl Reader<'_> {
         }
         let mut switches = [self.verb.switches, &self.views()].concat();
         switches.retain(|name| *name != "where" && !self.verb.unnamed.contains(name));
-        match meant(&word, &switches) {
+        // Where a row has to be named, a short name is a name and no shortened switch.
+        let names_row = self.verb.unnamed.get(self.unnamed) == Some(&TARGETS);
+        match meant(&word, &switches).filter(|name| !names_row || *name == word) {
             Some(name) => {
                 self.push(Argument::set(name, ""), begin);
                 Ok(())
