@@ -78,6 +78,8 @@ impl Value for OptionValue {
 
 fn piece(text: &str) -> Option<(Piece, &str)> {
     if let Some(quoted) = text.strip_prefix("s'") {
+        //= https://www.rfc-editor.org/rfc/rfc8910#section-2.1
+        //# Note that the URI parameter is not null terminated.
         let (inner, after) = quoted.split_once('\'')?;
         return Some((Piece::Octets(inner.as_bytes().to_vec()), after));
     }
@@ -120,6 +122,9 @@ fn guessed(text: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    //= https://www.rfc-editor.org/rfc/rfc8910#section-2.1
+    //= type=test
+    //# Note that the URI parameter is not null terminated.
     #[test]
     fn values_have_the_octets_that_the_manual_shows() {
         for (text, octets) in [

@@ -1,6 +1,6 @@
 //! Clauses of the RFCs that no case stands for; `docs/rfc.md` says which test tests which clause.
 
-use leasehold_dhcp::config::{OptionEntry, OptionSet, Value};
+use leasehold_dhcp::config::{Matcher, OptionEntry, OptionSet, PoolIndex, Relay, Value};
 use leasehold_dhcp::event::Silence;
 use leasehold_dhcp::record::Location;
 use leasehold_dhcp::{Answer, Event, Order};
@@ -159,4 +159,144 @@ fn a_server_that_is_not_sure_says_nothing() {
     assert!(world.send(&Packet::client(1).selecting(&offer)).is_empty());
     world.silent(&Packet::client(2).reboot(lan(150)));
     world.silent(&Packet::client(3).discover());
+}
+
+//= https://www.rfc-editor.org/rfc/rfc2132#section-8.4
+//= type=test
+//# Servers not equipped to interpret the vendor-specific information sent by a client MUST ignore
+//# it
+//= https://www.rfc-editor.org/rfc/rfc2132#section-9.13
+//= type=test
+//# Servers not equipped to interpret the class-specific information sent by a client MUST ignore it
+//= https://www.rfc-editor.org/rfc/rfc3004#section-4
+//= type=test
+//# A server that is not equipped to interpret any given user class specified by a client MUST
+//# ignore it
+//= https://www.rfc-editor.org/rfc/rfc3925#section-4
+//= type=test
+//# Servers not equipped to interpret the vendor-specific information sent by a client MUST ignore
+//# it.
+#[test]
+fn what_a_client_says_of_its_kind_means_nothing_without_a_matcher() {
+    let mut world = World::new();
+    let plain = Packet::client(1).asking_for(&[1, 3, 43, 6]);
+    let expected = world.ask(&plain.clone().discover());
+    let said = [
+        (43, &b"\x01\x04\x00\x00\x00\x01"[..]),
+        (60, b"a vendor's class"),
+        (77, b"\x04user\x05class"),
+        (124, b"\x00\x00\x00\x09\x05class"),
+        (125, b"\x00\x00\x00\x09\x03\x01\x01\x07"),
+    ];
+    let telling = said.iter().fold(plain, |packet, (code, value)| packet.option(*code, value));
+    assert_eq!(world.ask(&telling.discover()).bytes, expected.bytes);
+}
+
+/// A server that tells option 43 to the clients whose option `code` is `value`.
+fn matching(code: u8, value: &[u8]) -> World {
+    let mut config = config();
+    let vendors = OptionEntry { force: false, ..forced(43, b"for you") };
+    config.matchers = vec![Matcher {
+        name: "class".into(),
+        server: None,
+        code,
+        value: value.into(),
+        substring: false,
+        address_pool: None,
+        options: OptionSet::new(vec![vendors]),
+        lease_time: None,
+    }];
+    World::with(config)
+}
+
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.2
+//= type=test
+//# a DHCP server will have to consider the values of the vendor class options included in
+//# DHCPDISCOVER or DHCPREQUEST messages when determining the correct parameters for a particular
+//# client.
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+//= type=test
+//# Any parameters specific to this client's class
+#[test]
+fn the_vendor_class_chooses_parameters() {
+    let mut world = matching(60, b"class");
+    let asking = |number| Packet::client(number).asking_for(&[43]);
+    let offer = world.ask(&asking(1).option(60, b"class").discover());
+    assert_eq!(offer.option(43), Some(b"for you".to_vec()));
+    let ack = world.ask(&asking(1).option(60, b"class").selecting(&offer));
+    assert_eq!(ack.option(43), Some(b"for you".to_vec()));
+    assert!(!world.ask(&asking(2).option(60, b"class 2").discover()).has(43));
+    assert!(!world.ask(&asking(3).discover()).has(43));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc3925#section-2
+//= type=test
+//# the aggregate of all instances of vendor-specific data is to be considered one long option.
+//= https://www.rfc-editor.org/rfc/rfc3925#section-3
+//= type=test
+//# This option may be used wherever Vendor Class Identifier (option 60) may be used
+//= https://www.rfc-editor.org/rfc/rfc3925#section-3
+//= type=test
+//# Multiple instances of this option may be present and MUST be concatenated in accordance with RFC
+//# 3396
+//= https://www.rfc-editor.org/rfc/rfc3925#section-4
+//= type=test
+//# Multiple instances of this option may be present and MUST be concatenated in accordance with RFC
+//# 3396
+#[test]
+fn vendor_classes_by_enterprise_are_one_option_whatever_pieces_they_come_in() {
+    for code in [124, 125] {
+        let mut world = matching(code, b"\0\0\0\x09\x05class");
+        let split = Packet::client(1).option(code, b"\0\0\0\x09\x05cl").asking_for(&[43]);
+        let offer = world.ask(&split.option(code, b"ass").discover());
+        assert_eq!(offer.option(43), Some(b"for you".to_vec()), "{code}");
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc3011#section-2
+//= type=test
+//# Servers that understand this option but are administratively configured to ignore the option
+//# MUST ignore the option, use their normal algorithms to allocate an address, and MUST NOT return
+//# this option in the DHCPOFFER or DHCPACK.
+//= https://www.rfc-editor.org/rfc/rfc3011#section-6
+//= type=test
+//# Servers that implement the subnet selection option MUST by default disable use of the feature;
+//# it must specifically be enabled through configuration.
+#[test]
+fn subnet_selection_is_off_by_default_and_then_ignored() {
+    let mut world = World::new();
+    let plain = world.ask(&Packet::client(1).discover());
+    let selecting = Packet::client(1).asking_for(&[118]).option(118, &[172, 29, 1, 0]);
+    let offer = world.ask(&selecting.discover());
+    assert_eq!((offer.yiaddr(), offer.has(118)), (plain.yiaddr(), false));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc3527#section-3
+//= type=test
+//# the information contained in the link-selection sub-option MUST be used to control
+#[test]
+fn link_selection_counts_more_than_subnet_selection() {
+    let mut config = config();
+    config.servers[2].relay = Relay::Any;
+    config.pools[2].next = Some(PoolIndex(1));
+    config.settings.subnet_selection = true;
+    let mut world = World::with(config);
+    let client = Packet::client(1).relayed().option(118, &[172, 29, 2, 0]);
+    let offer = world.ask(&client.option(82, &[5, 4, 172, 29, 1, 1]).discover());
+    assert_eq!(offer.yiaddr().octets(), [172, 29, 1, 200]);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc8910#section-2.1
+//= type=test
+//# Len: The length (one octet), in octets, of the URI.
+#[test]
+fn the_uri_of_a_captive_portal_is_told_as_it_is_written() {
+    const URI: &[u8] = b"https://portal.example.net/api";
+    let mut config = config();
+    let portal = OptionEntry { force: false, ..forced(114, URI) };
+    config.servers[0].options = OptionSet::new(vec![portal]);
+    let mut world = World::with(config);
+    let offer = world.ask(&Packet::client(1).asking_for(&[114]).discover());
+    assert!(offer.pieces().contains(&(114, URI.to_vec())));
+    assert!(!world.ask(&Packet::client(2).asking_for(&[1]).discover()).has(114));
 }
