@@ -127,6 +127,9 @@ impl<'a> Traits<'a> {
     /// Whether this is the client that `holder` was when it got its lease.
     pub(super) fn is(&self, holder: &Traits<'_>) -> bool {
         // A renewal that goes around the relay has no option 82, or no relay's address.
+        //= https://www.rfc-editor.org/rfc/rfc3046#section-2.2
+        //# servers SHOULD be prepared to handle relay agent options in unicast messages, but MUST
+        //# NOT expect them to always be there.
         if holder.told_by == Kind::Port && self.giaddr.is_unspecified() {
             if self.relay_agent.is_empty() {
                 return self.by(Kind::Client) == holder.by(Kind::Client);
