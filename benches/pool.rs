@@ -183,7 +183,7 @@ fn random(state: &mut u64, end: usize) -> usize {
     *state ^= *state >> 7;
     *state ^= *state << 17;
     // No division: it would cost as much as the rest.
-    ((*state >> 32) * end as u64 >> 32) as usize
+    (((*state >> 32) * end as u64) >> 32) as usize
 }
 
 fn pairs<A: Allocator>(
