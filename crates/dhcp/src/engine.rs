@@ -229,6 +229,10 @@ impl Engine {
         let told_by = |traits: Traits<'_>| traits.kind(server.identifiers);
         let plain = Traits::of(request, &request.hardware, Kind::Hardware);
         let traits = Traits { told_by: told_by(plain), ..plain };
+        //= https://www.rfc-editor.org/rfc/rfc3046#section-2.2
+        //# Consequently, servers SHOULD be
+        //# prepared to handle relay agent options in unicast messages, but MUST
+        //# NOT expect them to always be there.
         let stashed = match request.relay_agent() {
             None if request.ciaddr != Ipv4Addr::UNSPECIFIED => self.stashed(&traits, place),
             _ => &[],
@@ -236,6 +240,9 @@ impl Engine {
         let agent = request
             .relay_agent()
             .or_else(|| (!stashed.is_empty()).then(|| crate::wire::RelayAgent::new(stashed)));
+        // RFC 5107: what the relay wants to be called by counts also around it.
+        let around = agent.filter(|_| !request.is_relayed());
+        let named = around.and_then(|agent| agent.server_id_override());
         let shown = terms::shown(request, datagram.link_source, agent);
         let terms = Terms::of(config, &self.services, &service, server, request, &shown, stashed);
         let hardware = terms::hardware(request, terms.fixed, datagram.link_source);
@@ -254,7 +261,7 @@ impl Engine {
             kind,
             hash,
             attempt,
-            named: None,
+            named,
         })
     }
 

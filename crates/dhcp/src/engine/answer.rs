@@ -9,7 +9,7 @@ use ipnet::Ipv4Net;
 use super::exchange::Exchange;
 use crate::config::{Network, OptionSet, Piece, Value};
 use crate::link::Interfaces;
-use crate::wire::{RelayAgent, Reply, code};
+use crate::wire::{Message, RelayAgent, Reply, code};
 
 /// What a client is told that did not ask for anything.
 const WITHOUT_LIST: &[u8] = &[code::SUBNET_MASK, code::ROUTER, code::DNS];
@@ -123,6 +123,18 @@ impl Answer<'_> {
         //# unaltered, in its response message.
         if let Some(id) = exchange.request.client_id() {
             reply.option(code::CLIENT_ID, id);
+        }
+        let is_rapid = matches!(exchange.request.message, Message::Discover { .. });
+        if is_rapid && message == MessageType::Ack {
+            reply.option(code::RAPID_COMMIT, &[]);
+        }
+        let echoed = |code| exchange.request.options.get(code);
+        if let Some(uuid) = echoed(code::CLIENT_UUID) {
+            reply.option(code::CLIENT_UUID, uuid);
+        }
+        let selects = exchange.config.settings.subnet_selection;
+        if let Some(subnet) = echoed(code::SUBNET_SELECTION).filter(|_| selects) {
+            reply.option(code::SUBNET_SELECTION, subnet);
         }
     }
 
@@ -243,11 +255,12 @@ impl Answer<'_> {
             //= https://www.rfc-editor.org/rfc/rfc2132#section-9.5
             //# This option is used to identify a bootfile when the 'file' field in the DHCP header
             //# has been used for DHCP options.
+            code::IPV6_ONLY_PREFERRED => {
+                let seconds = exchange.server.ipv6_only_preferred;
+                out.extend(seconds.iter().flat_map(|seconds| seconds.to_be_bytes()));
+            }
             code::BOOT_FILE_NAME => {
                 out.extend_from_slice(network.map_or("", |it| &it.boot_file_name).as_bytes());
-            }
-            code::CLIENT_UUID => {
-                out.extend_from_slice(exchange.request.options.get(code).unwrap_or_default());
             }
             _ => {}
         }

@@ -15,6 +15,7 @@ use super::supply::{NO_POOL, number};
 use crate::config::FixedLease;
 use crate::event::Silence;
 use crate::outbox::Outbox;
+use crate::wire::code;
 
 impl Engine {
     pub(super) fn discover(
@@ -23,6 +24,9 @@ impl Engine {
         requested: Option<Ipv4Addr>,
         out: &mut Outbox,
     ) {
+        if self.prefers_ipv6(exchange) {
+            return self.offer_ipv6(exchange, out);
+        }
         let found = self.may_begin(exchange).and_then(|()| self.find(exchange, requested, out));
         match found {
             Err(reason) => self.silent(Some(exchange), exchange.request, reason, out),
@@ -30,8 +34,36 @@ impl Engine {
             Ok(id) if self.store.has_failed() && self.seconds_left(exchange, id) == 0 => {
                 self.silent(Some(exchange), exchange.request, Silence::StoreFailed, out);
             }
+            Ok(id) if commits_rapidly(exchange) => {
+                let ack = Some(MessageType::Ack);
+                self.bind(exchange, id, exchange.lease_time(), ack, out);
+            }
             Ok(id) => self.offer(exchange, id, out),
         }
+    }
+
+    /// Whether the client can do without IPv4 and is to (RFC 8925). Who has an address keeps it.
+    fn prefers_ipv6(&self, exchange: &Exchange<'_>) -> bool {
+        let asks = exchange.server.ipv6_only_preferred.is_some()
+            && exchange.request.asks_for(code::IPV6_ONLY_PREFERRED);
+        asks && exchange.terms.fixed.is_none() && {
+            let of = self.book.of(exchange.service.key, &exchange.traits(), exchange.hash);
+            of.bound.is_none()
+        }
+    }
+
+    /// An OFFER that says so and offers no address: none is taken from the pool.
+    fn offer_ipv6(&mut self, exchange: &Exchange<'_>, out: &mut Outbox) {
+        let parameters_of = exchange.service.link.unwrap_or(exchange.service.server_id);
+        let given = Given {
+            message: Some(MessageType::Offer),
+            address: Ipv4Addr::UNSPECIFIED,
+            parameters_of,
+            lease_time: Some(exchange.lease_time()),
+            broadcast: true,
+            promised: false,
+        };
+        self.give(exchange, None, given, out);
     }
 
     /// Whether a client that has no lease yet is served at all.
@@ -202,4 +234,10 @@ impl Engine {
         };
         self.give(exchange, Some(id), given, out);
     }
+}
+
+/// Whether the client wants its ACK at once, and its server is willing (RFC 4039).
+fn commits_rapidly(exchange: &Exchange<'_>) -> bool {
+    exchange.server.rapid_commit
+        && exchange.request.options.get(code::RAPID_COMMIT).is_some_and(<[u8]>::is_empty)
 }

@@ -44,7 +44,7 @@ impl Engine {
         }
         let named = match requested {
             Requested::Selecting { server, .. } => Some(server),
-            _ => None,
+            _ => exchange.named,
         };
         let exchange = &Exchange { named, ..*exchange };
         let address = requested.address();
@@ -91,6 +91,7 @@ impl Engine {
         //# specify the same address, then the server should accept the DHCPREQUEST message for
         //# processing
         server == exchange.service.server_id
+            || exchange.named == Some(server)
             || self.services.is_own(server)
             || exchange.server.server_address == Some(server)
     }

@@ -218,9 +218,30 @@ impl Services {
         //= https://www.rfc-editor.org/rfc/rfc2131#section-1
         //# A host should not act as a DHCP server unless explicitly configured to do so by a system
         //# administrator.
+        match site.subnet_selection(request) {
+            Some(link) => self.select_subnet(site, index, link, request, datagram),
+            None => {
+                let index = index.ok_or(Silence::NoServer)?;
+                self.service(site, index, None, request, datagram)
+            }
+        }
+    }
+
+    /// A direct client that asks for an address of another subnet (RFC 3011).
+    fn select_subnet(
+        &self,
+        site: Site<'_>,
+        ingress: Option<ServerIndex>,
+        link: Ipv4Addr,
+        request: &Request<'_>,
+        datagram: &Datagram<'_>,
+    ) -> Result<Service, Silence> {
+        let network = site.config.networks.containing(link).ok_or(Silence::NoNetwork)?.address;
+        let has_pool = |index: &ServerIndex| self.pool_on(site.pools, *index, network).is_some();
+        let all = || (0..self.served.len() as u16).map(ServerIndex);
+        let index = ingress.filter(has_pool).or_else(|| all().find(has_pool)).or(ingress);
         let index = index.ok_or(Silence::NoServer)?;
-        let link = site.subnet_selection(request);
-        self.service(site, index, link, request, datagram)
+        self.service(site, index, Some(link), request, datagram)
     }
 
     //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
@@ -332,9 +353,13 @@ impl Services {
         let server = site.config.server(index).ok_or(Silence::NoServer)?;
         let network = link.and_then(|link| site.config.networks.containing(link));
         let entered = network.and_then(|it| self.pool_on(site.pools, index, it.address));
-        // A server for every relay must not give one relay's addresses to another's clients.
+        // A server for every relay must not give one relay's addresses to another's clients, and
+        // who asks for one subnet gets no address of another.
+        let is_selected =
+            site.link_selection(request).is_some() || site.subnet_selection(request).is_some();
         let pool = match server.relay {
             Relay::Any => entered,
+            _ if is_selected => entered,
             Relay::None | Relay::At(_) => entered.or(served.pool),
         };
         let server_id = self.server_id(site, server, *served, request, datagram);

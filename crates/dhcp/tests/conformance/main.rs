@@ -1,10 +1,10 @@
 //! The conformance cases against the engine: each test is named after its case.
 
 mod btp;
-mod clauses;
 mod dec;
 mod disc;
 mod dur;
+mod ext;
 mod hdr;
 mod id;
 mod inf;

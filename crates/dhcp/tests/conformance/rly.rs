@@ -365,3 +365,23 @@ fn the_same_circuit_behind_another_relay_is_another_client() {
     assert_ne!(world.lease(&one), world.lease(&two));
     assert_eq!(world.log().len(), 2, "nobody is deassigned");
 }
+
+/// RFC 5107 § 4: also for a renewal around the relay.
+#[test]
+fn rly_15_the_relays_server_identifier_is_remembered() {
+    let mut world = World::new();
+    let held = world.lease(&overriding(1));
+    let mut renewal = Packet { interface: UPLINK, ..Packet::client(1) }.renew(held);
+    renewal.link_source = None;
+    assert_eq!(world.ask(&renewal).address(54), Some(OVERRIDE));
+}
+
+/// RFC 3527 § 3: no address of another subnet than the one that is asked for.
+#[test]
+fn rly_12_a_selected_subnet_without_a_pool() {
+    let mut config = config();
+    config.networks = config.networks.iter().cloned().chain([network("172.29.9.0/24")]).collect();
+    let mut world = World::with(config);
+    let event = world.silent(&selecting_link(1, [172, 29, 9, 1].into()).discover());
+    assert!(matches!(event, Event::Silent { reason: Silence::StaticOnly, .. }), "{event}");
+}
