@@ -4,6 +4,7 @@
 //! records back; between two pages its owner may do other work. It shows the configured rows as
 //! they were when it was asked for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::cells::Cells;
@@ -56,6 +57,7 @@ impl Source for Offline {
 /// A listing under way.
 pub struct Listing {
     table: Arc<Table>,
+    adopted: BTreeSet<Id>,
     filter: Filter,
     proplist: Vec<String>,
     counted: bool,
@@ -84,7 +86,8 @@ impl Listing {
                 Stage::Picked(ids)
             }
         };
-        Self { table, filter, proplist: Vec::new(), counted: false, stage, number: 0 }
+        let adopted = table.adopted();
+        Self { table, adopted, filter, proplist: Vec::new(), counted: false, stage, number: 0 }
     }
 
     pub(crate) fn with_proplist(mut self, proplist: Vec<String>) -> Self {
@@ -179,9 +182,13 @@ impl Listing {
             self.stage = Stage::Dynamic(Some(last.id));
         }
         // A row that was made static since the page was filled is already among the configured.
-        let table = Arc::clone(&self.table);
-        let fresh = answer.into_iter().filter(|row| table.entry(row.id).is_none());
-        fresh.filter_map(|row| self.numbered(row.id, row.cells)).collect()
+        let mut records = Vec::new();
+        for row in answer {
+            if !self.adopted.contains(&row.id) {
+                records.extend(self.numbered(row.id, row.cells));
+            }
+        }
+        records
     }
 
     fn picked(&mut self, mut ids: Vec<Id>, answer: Vec<LiveRow>) -> Vec<Record> {
@@ -197,6 +204,7 @@ impl Listing {
             (None, Some(cells)) => cells,
             (None, None) => return Vec::new(),
         };
+        self.number = self.table.position(id).unwrap_or(self.number);
         self.numbered(id, cells).into_iter().collect()
     }
 

@@ -2,7 +2,9 @@
 
 use crate::cells::Cells;
 use crate::fault::{Fault, RowFault};
+use crate::record::Record;
 use crate::rule::{Access, Preset, Rule, Shown};
+use crate::tree::Tree;
 use crate::value::{Type, Value};
 
 /// One property of a menu.
@@ -108,6 +110,8 @@ pub struct Menu {
     pub specials: &'static [Special],
     /// How earlier versions said it.
     pub formerly: &'static [Former],
+    /// What is legal but worth a warning in a row that was added or changed.
+    pub remarks: Option<fn(&Tree, &Record) -> Vec<String>>,
     /// What a row of this menu is called in failures: `can not change dynamic lease`.
     pub noun: &'static str,
 }
@@ -125,6 +129,7 @@ impl Menu {
         views: &[],
         specials: &[],
         formerly: &[],
+        remarks: None,
         noun: "item",
     };
 

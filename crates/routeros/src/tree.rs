@@ -11,9 +11,10 @@ mod run;
 pub(crate) mod table;
 mod targets;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::cells::Cells;
 use crate::fault::RowFault;
 use crate::id::Id;
 use crate::menu::{Menu, Row};
@@ -30,6 +31,14 @@ pub struct Tree {
     tables: Vec<Arc<Table>>,
     interfaces: Option<Arc<BTreeSet<String>>>,
     warned: BTreeSet<(&'static str, &'static str)>,
+}
+
+/// What is different in the rows of a menu.
+pub(crate) struct Difference {
+    /// All rows as they are now.
+    pub(crate) order: Vec<Id>,
+    /// Rows that are new or have other cells: before, and now.
+    pub(crate) changed: Vec<(Id, Cells, Cells)>,
 }
 
 /// One configured row as Rust sees it.
@@ -99,13 +108,24 @@ impl Tree {
         Some(Record::new(table.menu, id, number, table.rows[number].cells.clone()))
     }
 
-    /// Whether the rows of the menu at `path` are the same in both trees, by a quick look.
-    pub(crate) fn same_rows(&self, other: &Self, path: &str) -> bool {
-        let (Some(one), Some(two)) = (self.at(path), other.at(path)) else { return false };
-        let (one, two) = (&self.tables[one], &other.tables[two]);
+    /// What is different in the rows of the menu at `path` since `older`; `None` if nothing is.
+    pub(crate) fn difference(&self, older: &Self, path: &str) -> Option<Difference> {
+        let (new, old) = (&self.tables[self.at(path)?], &older.tables[older.at(path)?]);
         let same = |(one, two): (&Arc<Entry>, &Arc<Entry>)| Arc::ptr_eq(one, two);
-        Arc::ptr_eq(one, two)
-            || (one.rows.len() == two.rows.len() && one.rows.iter().zip(&two.rows).all(same))
+        if Arc::ptr_eq(new, old)
+            || (new.rows.len() == old.rows.len() && new.rows.iter().zip(&old.rows).all(same))
+        {
+            return None;
+        }
+        let before: BTreeMap<Id, &Arc<Entry>> = old.rows.iter().map(|row| (row.id, row)).collect();
+        let changed = new.rows.iter().filter_map(|row| {
+            let before = before.get(&row.id);
+            let unchanged = before.is_some_and(|before| Arc::ptr_eq(before, row));
+            let before = before.map(|before| before.cells.clone()).unwrap_or_default();
+            (!unchanged).then(|| (row.id, before, row.cells.clone()))
+        });
+        let changed = changed.collect();
+        Some(Difference { order: new.rows.iter().map(|row| row.id).collect(), changed })
     }
 
     fn at(&self, path: &str) -> Option<usize> {

@@ -1,10 +1,11 @@
 //! `/ip/pool` and `/ip/pool/used`.
 
 use core::net::Ipv4Addr;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leasehold_routeros::menu::{Form, Unique};
-use leasehold_routeros::value::{Name, Ranges, Reference};
-use leasehold_routeros::{choice, menu};
+use leasehold_routeros::value::{AddressRange, Name, Ranges, Reference};
+use leasehold_routeros::{Record, Row, Tree, choice, menu};
 
 choice! {
     /// Where to look when a pool has no free address.
@@ -15,6 +16,35 @@ choice! {
         /// In this pool.
         Pool(Reference<Pool>),
     }
+}
+
+/// Overlaps and loops are legal, as on RouterOS: no address is given twice, and chains end. But
+/// they are seldom meant.
+fn remarks(tree: &Tree, row: &Record) -> Vec<String> {
+    let Ok(pool) = Pool::read(row.cells()) else { return Vec::new() };
+    let mut remarks = Vec::new();
+    let mut next = BTreeMap::new();
+    for other in tree.rows::<Pool>() {
+        let (id, Ok(other)) = (other.id, other.row) else { continue };
+        let overlap = |one: &AddressRange| {
+            other.ranges.iter().any(|two| one.first <= two.last && two.first <= one.last)
+        };
+        if row.id() != Some(id) && other.vrf == pool.vrf && pool.ranges.iter().any(overlap) {
+            remarks.push(format!("pool \"{}\" overlaps pool \"{}\"", &*pool.name, &*other.name));
+        }
+        if let NextPool::Pool(reference) = &other.next_pool {
+            next.insert(other.name.to_string(), reference.text().to_owned());
+        }
+    }
+    let mut seen = BTreeSet::new();
+    let mut at = Some(pool.name.to_string());
+    while let Some(name) = at.filter(|name| seen.insert(name.clone())) {
+        at = next.get(&name).cloned();
+        if at.as_deref() == Some(&*pool.name) {
+            remarks.push(format!("the chain of pool \"{}\" is a loop", &*pool.name));
+        }
+    }
+    remarks
 }
 
 menu! {
@@ -50,6 +80,7 @@ menu! {
         enabled_only: false,
         failure: "pool with such name exists",
     }],
+    remarks: Some(remarks),
     noun: "pool",
 }
 

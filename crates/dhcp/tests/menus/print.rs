@@ -86,6 +86,8 @@ fn a_narrow_terminal_drops_columns_and_never_cuts_a_name() {
             )
             .replace("isp-pool                   67", "isp-pool                    67")
     );
+    let picked = world.ok("/ip pool print from=a-very-long-name-of-a-pool");
+    assert!(picked.contains("\n1  a-very-long-name-of-a-pool  10.0.0.1\n"), "{picked}");
     world.width = Some(10);
     assert!(world.ok("/ip pool print").contains("\n1  a-very-long-name-of-a-pool\n"));
 }

@@ -135,6 +135,22 @@ fn what_is_not_obeyed_is_said_once() {
 }
 
 #[test]
+fn what_is_legal_but_seldom_meant_is_warned_about() {
+    let mut world = World::scenario();
+    world.ok("/ip pool add name=twin ranges=67.9.97.100-67.9.98.1");
+    assert_eq!(world.effects.warnings, ["pool \"twin\" overlaps pool \"isp-pool\""]);
+    world.ok("/ip pool add name=blue ranges=67.9.97.0/24 vrf=blue next-pool=isp-pool");
+    assert_eq!(world.effects.warnings, [""; 0]);
+    world.ok("/ip pool set twin ranges=10.0.0.1 next-pool=blue");
+    assert_eq!(world.effects.warnings, [""; 0]);
+    world.ok("/ip pool set isp-pool next-pool=twin");
+    assert_eq!(world.effects.warnings, ["the chain of pool \"isp-pool\" is a loop"]);
+    world.ok("/ip pool add name=self ranges=10.0.0.2");
+    world.ok("/ip pool set self next-pool=self");
+    assert_eq!(world.effects.warnings, ["the chain of pool \"self\" is a loop"]);
+}
+
+#[test]
 fn a_command_is_carried_out_as_a_whole_or_not_at_all() {
     let mut world = World::scenario();
     world.ok("/ip pool; add name=a ranges=10.0.0.1; add name=b ranges=10.0.0.2");

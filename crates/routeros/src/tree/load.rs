@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::ids::{Ids, MenuIds};
-use super::table::Table;
+use super::table::{COUNTED_MAX, Table};
 use super::{Tree, change};
 use crate::cells::Cells;
 use crate::id::Id;
@@ -105,9 +105,6 @@ struct Loading {
     used: Vec<BTreeSet<Id>>,
     problems: Vec<Problem>,
 }
-
-/// Ids that follow from an address begin here; the counter for configured rows stays below.
-const COUNTED_MAX: u64 = 0x00ff_ffff;
 
 impl Loading {
     fn new(mut tree: Tree, ids: &Ids) -> Self {

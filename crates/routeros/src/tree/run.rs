@@ -69,8 +69,14 @@ impl Tree {
         };
         let reply = run.dispatch(command)?;
         let (touched, dead) = (run.touched, run.dead);
-        let (orders, warnings) = (run.orders, run.warnings);
+        let (orders, mut warnings) = (run.orders, run.warnings);
         let changes = self.changes(touched, dead);
+        for change in changes.iter().filter(|change| !change.dead) {
+            let menu = change.now.menu();
+            if let Some(remarks) = menu.remarks.filter(|_| menu.path == command.path) {
+                warnings.extend(remarks(self, &change.now));
+            }
+        }
         Ok(Outcome { reply, effects: Effects { changes, orders, warnings } })
     }
 

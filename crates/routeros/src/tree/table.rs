@@ -1,6 +1,6 @@
 //! The rows of one menu in order, and which of their texts must not be alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::cells::Cells;
@@ -26,6 +26,9 @@ pub(crate) struct Entry {
     pub(crate) cells: Cells,
 }
 
+/// Ids that follow from an address begin above; the counter for configured rows stays below.
+pub(crate) const COUNTED_MAX: u64 = 0x00ff_ffff;
+
 /// For each rule of uniqueness, the rows by their texts.
 type Index = Vec<BTreeMap<String, Vec<Id>>>;
 
@@ -42,10 +45,18 @@ impl Table {
         self.position(id).map(|at| &*self.rows[at])
     }
 
-    /// Where the row with this id stands. The search begins at the end: most rows that are looked
-    /// for were just added.
+    /// Where the row with this id stands. Rows that were neither moved nor adopted are in the order
+    /// of their ids; for others the search begins at the end, where rows were just added.
     pub(crate) fn position(&self, id: Id) -> Option<usize> {
-        self.rows.iter().rposition(|row| row.id == id)
+        match self.rows.binary_search_by_key(&id, |row| row.id) {
+            Ok(at) => Some(at),
+            Err(_) => self.rows.iter().rposition(|row| row.id == id),
+        }
+    }
+
+    /// The ids of rows that were dynamic once: the running server may still list them.
+    pub(crate) fn adopted(&self) -> BTreeSet<Id> {
+        self.rows.iter().map(|row| row.id).filter(|id| id.0 > COUNTED_MAX).collect()
     }
 
     /// The row with this name, if rows of this menu have names.

@@ -50,10 +50,9 @@ impl Run<'_> {
         let listing = Listing::new(Arc::clone(table), filter, None);
         let rows = listing.collect(self.source).into_iter().filter_map(|record| {
             let id = record.id()?;
-            Some(match table.entry(id) {
-                Some(_) => Found::Configured(id),
-                None => Found::Dynamic(LiveRow { id, cells: record.cells().clone() }),
-            })
+            let configured = record.number() < table.rows.len();
+            let dynamic = || Found::Dynamic(LiveRow { id, cells: record.cells().clone() });
+            Some(if configured { Found::Configured(id) } else { dynamic() })
         });
         Ok(rows.collect())
     }
@@ -106,12 +105,12 @@ impl Run<'_> {
         if !table.menu.has_dynamic_rows() {
             return None;
         }
-        let mut after = None;
+        let (adopted, mut after) = (table.adopted(), None);
         loop {
             let page = self.source.fetch(&Want::Page(table.menu, after));
             let full = page.len() >= PAGE;
             after = page.last().map(|row| row.id);
-            let fresh = page.into_iter().filter(|row| table.entry(row.id).is_none());
+            let fresh = page.into_iter().filter(|row| !adopted.contains(&row.id));
             for row in fresh {
                 match number {
                     0 => return Some(Found::Dynamic(row)),

@@ -8,41 +8,33 @@ use super::{Document, NotWritten, is_written, key};
 use crate::cells::Cells;
 use crate::id::Id;
 use crate::menu::{Form, Menu, Property};
-use crate::tree::Tree;
+use crate::tree::{Difference, Tree};
 use crate::value::{Kind, elements};
 
 pub(super) fn update(document: &mut Document, tree: &Tree) -> Result<(), NotWritten> {
     let menus: Vec<_> = tree.menus().filter(|menu| is_written(menu)).collect();
     for menu in menus {
-        if tree.same_rows(&document.synced, menu.path) {
-            continue;
-        }
-        let before: BTreeMap<Id, Cells> = cells_by_id(&document.synced, menu).collect();
-        if menu.form == Form::Singleton {
-            update_only(document, menu, &before, tree)?;
-        } else {
-            update_rows(document, menu, &before, tree)?;
+        match tree.difference(&document.synced, menu.path) {
+            None => {}
+            Some(difference) if menu.form == Form::Singleton => {
+                update_only(document, menu, &difference)?;
+            }
+            Some(difference) => update_rows(document, menu, &difference)?,
         }
     }
     Ok(())
 }
 
-fn cells_by_id(tree: &Tree, menu: &Menu) -> impl Iterator<Item = (Id, Cells)> {
-    let rows = tree.records(menu.path);
-    rows.map(|record| (record.id().unwrap_or(Id(0)), record.cells().clone()))
-}
-
 fn update_only(
     document: &mut Document,
     menu: &'static Menu,
-    before: &BTreeMap<Id, Cells>,
-    tree: &Tree,
+    difference: &Difference,
 ) -> Result<(), NotWritten> {
     let word = key(menu);
     let item = document.toml.entry(&word).or_insert_with(|| Item::Table(Table::new()));
     let table = item.as_table_mut().ok_or(NotWritten { key: word })?;
-    for (id, after) in cells_by_id(tree, menu) {
-        amend(table, menu, before.get(&id).unwrap_or(&Cells::new()), &after);
+    for (_, before, after) in &difference.changed {
+        amend(table, menu, before, after);
     }
     Ok(())
 }
@@ -50,13 +42,10 @@ fn update_only(
 fn update_rows(
     document: &mut Document,
     menu: &'static Menu,
-    before: &BTreeMap<Id, Cells>,
-    tree: &Tree,
+    difference: &Difference,
 ) -> Result<(), NotWritten> {
     let word = key(menu);
-    let after: Vec<(Id, Cells)> = cells_by_id(tree, menu).collect();
-    let order: BTreeMap<Id, usize> =
-        after.iter().enumerate().map(|(at, (id, _))| (*id, at)).collect();
+    let order = difference.order.iter().enumerate().map(|(at, id)| (*id, at)).collect();
     let known = document.linked.iter().position(|(known, _)| known.path == menu.path);
     let at = known.unwrap_or_else(|| {
         document.linked.push((menu, Vec::new()));
@@ -69,17 +58,16 @@ fn update_rows(
     let tables = item.as_array_of_tables_mut().ok_or(NotWritten { key: word.clone() })?;
     let places: BTreeMap<Id, usize> =
         linked.iter().enumerate().filter_map(|(at, id)| Some(((*id)?, at))).collect();
-    for (id, cells) in &after {
-        match places.get(id).and_then(|at| tables.get_mut(*at)) {
-            Some(table) => amend(table, menu, before.get(id).unwrap_or(&Cells::new()), cells),
-            None => {
-                let mut table = Table::new();
-                amend(&mut table, menu, &Cells::new(), cells);
-                table.decor_mut().set_prefix("\n");
-                tables.push(table);
-                linked.push(Some(*id));
-            }
+    for (id, before, after) in &difference.changed {
+        if let Some(table) = places.get(id).and_then(|at| tables.get_mut(*at)) {
+            amend(table, menu, before, after);
+            continue;
         }
+        let mut table = Table::new();
+        amend(&mut table, menu, &Cells::new(), after);
+        table.decor_mut().set_prefix("\n");
+        tables.push(table);
+        linked.push(Some(*id));
     }
     sort(tables, linked, &order);
     if tables.is_empty() {
