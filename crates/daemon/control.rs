@@ -16,6 +16,7 @@ use crate::transfer;
 mod file;
 mod guard;
 mod keeper;
+mod past;
 mod plane;
 
 pub(crate) use file::write_whole;

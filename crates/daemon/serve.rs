@@ -112,7 +112,7 @@ impl Serving {
         };
         let worker = Worker::start(settings).await.map_err(ServeError::Start)?;
         // The task ends by itself once nobody can ask it any more.
-        let control = Control::start(keeper, Plane::new(worker.requests.clone()));
+        let control = Control::start(keeper, Plane::new(&worker));
         let (control, _) = control.map_err(ServeError::Runtime)?;
         match Socket::bind(&options.socket) {
             Ok(socket) => drop(tokio::spawn(socket.serve(control.clone()))),

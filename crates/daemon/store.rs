@@ -25,7 +25,7 @@ mod history;
 mod marker;
 mod row;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod writer;
 
 pub use database::Fault;
@@ -260,6 +260,11 @@ impl Store {
     /// After [`Outcome::Failed`]: no turn of an earlier epoch is waited for any more.
     pub fn give_up(&mut self, epoch: u64) {
         self.epoch = epoch;
+    }
+
+    /// How long ended tenures are kept from now on.
+    pub fn retain(&self, retention: Duration) {
+        let _ = self.orders.send(Order::Retain(retention));
     }
 
     /// A handle for questions about the past.

@@ -422,6 +422,7 @@ impl Plane {
         let pools = self.pools.reconfigure(&plan)?;
         self.pools = pools.clone();
         self.config = Arc::clone(&config);
+        self.store.retain(Duration::from_secs(config.settings.history.into()));
         self.handle(Input::Config(config, pools));
         self.listen();
         Ok(())

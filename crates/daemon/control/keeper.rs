@@ -12,10 +12,10 @@ use std::sync::Arc;
 use leasehold_dhcp::config::{Compiled, Config, Flaw};
 use leasehold_dhcp::live::{Errand, Roster};
 use leasehold_dhcp::order::Refusal;
-use leasehold_dhcp::{Answer, Interfaces};
+use leasehold_dhcp::{Answer, Interfaces, menus};
 use leasehold_pool::PlanError;
 use leasehold_routeros::syntax::toml::{Document, NotWritten, Problem};
-use leasehold_routeros::{Command, Ids, LiveRow, Order, Source, Trap, Tree, Want};
+use leasehold_routeros::{Command, Ids, LiveRow, Order, Row, Source, Trap, Tree, Want};
 
 use super::file::{self, ConfigFile, FileError};
 use super::guard::{self, Orphans};
@@ -285,6 +285,11 @@ pub(super) struct Running<'a> {
 
 impl Source for Running<'_> {
     fn fetch(&self, want: &Want) -> Vec<LiveRow> {
+        if let Want::Page(menu, after) = want
+            && menu.path == menus::LeaseHistory::menu().path
+        {
+            return self.plane.past.page(*after);
+        }
         let nothing = Answer::Refused(Refusal::StoreFailed);
         self.roster.fetch(want, self.interfaces, &mut |order| {
             self.plane.order(order).unwrap_or_else(|| nothing.clone())

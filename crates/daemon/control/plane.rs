@@ -7,19 +7,23 @@ use leasehold_dhcp::{Answer, Order};
 use leasehold_pool::PlanError;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::worker::Request;
+use super::past::Past;
+use crate::worker::{Request, Worker};
 
 /// The way to the worker. Its calls wait for the answer: only for the control task's own thread.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Plane {
     requests: mpsc::UnboundedSender<Request>,
+    /// Who had an address when.
+    pub(super) past: Past,
 }
 
 impl Plane {
-    /// Over this channel.
+    /// To this worker.
     #[must_use]
-    pub fn new(requests: mpsc::UnboundedSender<Request>) -> Self {
-        Self { requests }
+    pub fn new(worker: &Worker) -> Self {
+        let past = Past::new(worker.historian.clone());
+        Self { requests: worker.requests.clone(), past }
     }
 
     /// The engine's answer; `None` if the worker has ended.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,9 @@ pub fn play(scene: &Scene) -> Result<(), DemoError> {
 
     say("The client can reach the gateway.");
     ping(&machine)?;
+
+    say("The lease table, `/ip dhcp-server lease print`:");
+    print_leases(scene)?;
 
     say(&format!("The server is killed: SIGKILL to process {}.", server.id()));
     server.kill()?;
@@ -159,6 +163,21 @@ fn ping(machine: &Machine) -> Result<(), DemoError> {
             return Err(DemoError::Command("ping 67.9.97.1".into(), output.status));
         }
     }
+}
+
+/// The running server's own answer.
+fn print_leases(scene: &Scene) -> Result<(), DemoError> {
+    let own = std::env::current_exe().map_err(|error| DemoError::Io("our program", error))?;
+    let mut command = Command::new(own);
+    command.arg("--socket").arg(scene.stage.join("state/leasehold.sock"));
+    command.args(["/ip", "dhcp-server", "lease", "print"]);
+    let output = command.output().map_err(|error| DemoError::Program("leasehold", error))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().for_each(|line| println!("  {line}"));
+    if output.status.success() && text.contains("67.9.97.254") {
+        return Ok(());
+    }
+    Err(DemoError::Command("leasehold /ip dhcp-server lease print".into(), output.status))
 }
 
 /// The lease table, read from the dead server's store.

@@ -168,6 +168,20 @@ impl Running {
     }
 }
 
+/// A store with so many tenures, each on an address of its own.
+pub(crate) fn with_tenures(directory: &Path, count: u32) -> Store {
+    let mut running = start(directory, settings());
+    let records: Vec<Record> = (0..count)
+        .map(|n| {
+            let location = Location::main((0x0a00_0000 + n).into());
+            Record { location, at: Wall(1000), change: bound(1) }
+        })
+        .collect();
+    let turn = running.append(&records);
+    running.durable(turn);
+    running.store
+}
+
 /// What each address looks like after the records, by the row's own rules.
 fn model<'a>(records: impl IntoIterator<Item = &'a Record>) -> BTreeMap<Location, Vec<Record>> {
     let mut rows: BTreeMap<Location, Row> = BTreeMap::new();

@@ -22,6 +22,8 @@ pub(super) enum Order {
     Commit(u64, u64, Vec<Vec<u8>>),
     /// Answer a page of the history.
     History(Query, Box<dyn FnOnce(Result<Page, Fault>) + Send>),
+    /// Keep ended tenures for this long.
+    Retain(Duration),
     /// Fold, sync, end.
     Close,
 }
@@ -78,6 +80,7 @@ impl Writer {
             }
             match rest {
                 Some(Order::History(query, answer)) => answer(self.history(&query)),
+                Some(Order::Retain(retention)) => self.settings.retention = retention,
                 Some(Order::Close) => break,
                 Some(Order::Commit(..)) | None => {}
             }

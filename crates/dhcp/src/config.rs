@@ -221,6 +221,8 @@ pub struct Settings {
     pub link_selection: bool,
     /// Option 118 is obeyed (RFC 3011); off as its section 6 demands.
     pub subnet_selection: bool,
+    /// Seconds that it is remembered who had an address.
+    pub history: u32,
     /// Who may send DHCPLEASEQUERY (RFC 4388).
     pub leasequery: Vec<ipnet::Ipv4Net>,
 }
@@ -240,6 +242,7 @@ impl Default for Settings {
             //# Servers that implement the subnet selection option MUST by default disable use of
             //# the feature; it must specifically be enabled through configuration.
             subnet_selection: false,
+            history: 30 * 86_400,
             leasequery: Vec::new(),
         }
     }

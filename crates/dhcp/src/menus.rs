@@ -3,6 +3,7 @@
 mod alert;
 mod client_id;
 mod config;
+mod history;
 mod lease;
 mod matcher;
 mod network;
@@ -15,6 +16,7 @@ mod server;
 pub use alert::{Alert, AlertState};
 pub use client_id::ClientIdText;
 pub use config::{Config, ConfigState, RadiusPassword, StoreLeases};
+pub use history::{LeaseHistory, Tenancy};
 pub use lease::{
     Lease, LeaseAddress, LeaseServer, LeaseState, LeaseStatus, Route, Routes, Seen, lease_id,
 };
@@ -42,7 +44,7 @@ pub type Span = Seconds<0, { u32::MAX }>;
 
 /// All menus, in the order of exports.
 #[must_use]
-pub fn menus() -> [&'static Menu; 10] {
+pub fn menus() -> [&'static Menu; 11] {
     [
         DhcpOption::menu(),
         OptionSet::menu(),
@@ -52,6 +54,7 @@ pub fn menus() -> [&'static Menu; 10] {
         Alert::menu(),
         Config::menu(),
         Lease::menu(),
+        LeaseHistory::menu(),
         Matcher::menu(),
         Network::menu(),
     ]

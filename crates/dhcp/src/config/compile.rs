@@ -126,6 +126,7 @@ impl Config {
         let servers = compiler.servers(&pools);
         let leases = compiler.leases(&servers, &pools);
         let matchers = compiler.matchers();
+        let settings = compiler.settings();
         let config = Config {
             servers,
             networks,
@@ -133,7 +134,7 @@ impl Config {
             matchers,
             pools,
             withheld: compiler.withheld,
-            settings: Settings::default(),
+            settings,
         };
         Compiled { config, flaws: compiler.flaws }
     }

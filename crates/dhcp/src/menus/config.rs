@@ -36,6 +36,8 @@ menu! {
     pub struct Config in "/ip/dhcp-server/config" {
         /// How soon leases are stored; whatever it says, a lease is on disk before its ACK leaves.
         store_leases_disk: StoreLeases = preset("5m").always(),
+        /// How long it is remembered who had an address (ours; RouterOS forgets at once).
+        lease_history: Lasting = preset("4w2d"),
         /// Reports leases to RADIUS.
         accounting: bool = preset("yes").always().not_obeyed(),
         /// Interval of reports on a lease that goes on; 0s is RADIUS's own.

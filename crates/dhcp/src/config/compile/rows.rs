@@ -4,6 +4,15 @@ use super::super::{Authoritative, BootpSupport, Identifiers, Relay};
 use super::*;
 
 impl Compiler<'_> {
+    /// What applies to all servers; a row that cannot be read leaves the defaults.
+    pub(super) fn settings(&mut self) -> Settings {
+        let mut settings = Settings::default();
+        for (_, _, row) in self.rows::<menus::Config>() {
+            settings.history = row.lease_history.seconds();
+        }
+        settings
+    }
+
     pub(super) fn pools(&mut self) -> Vec<PoolSpec> {
         let mut specs: Vec<PoolSpec> = Vec::new();
         let mut chained = Vec::new();
