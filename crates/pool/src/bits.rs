@@ -18,6 +18,7 @@ use crate::geometry::{
     ALL, FAN, below, bit, bit_digit, block, block_digit, block_first, branch_digit, highest, span,
     word_digit,
 };
+use crate::mutant::{Mutant, planted};
 use crate::sync::{AtomicU64, Ordering, load_in_order};
 
 /// The words of one block, in the order of the addresses.
@@ -170,6 +171,10 @@ impl<'a> Block<'a> {
     #[inline]
     pub(crate) fn set(self, address: u32) -> bool {
         let (word, mine) = (word_digit(address), bit(bit_digit(address)));
+        if planted(Mutant::AnnounceBeforeBit) {
+            self.announce_word(word);
+            return self.words[word].fetch_or(mine, Ordering::SeqCst) & mine == 0;
+        }
         let before = self.words[word].fetch_or(mine, Ordering::SeqCst);
         if before == 0 {
             self.announce_word(word);
@@ -221,7 +226,7 @@ impl<'a> Block<'a> {
         }
         let branch = &self.crown.branches[branch_digit(self.first)];
         branch.fetch_and(!bit(block_digit(self.first)), Ordering::SeqCst);
-        if load_in_order(self.summary) != 0 {
+        if load_in_order(self.summary) != 0 && !planted(Mutant::NoSecondLookAtSummary) {
             self.crown.announce_block(self.first);
         }
     }
@@ -266,7 +271,7 @@ impl<'a> Block<'a> {
     /// The word was seen empty: takes back the summary bit, then looks at the word again.
     fn retract_word(self, word: usize) {
         self.summary.fetch_and(!bit(word), Ordering::SeqCst);
-        if load_in_order(&self.words[word]) != 0 {
+        if load_in_order(&self.words[word]) != 0 && !planted(Mutant::NoSecondLookAtWord) {
             self.announce_word(word);
         }
     }

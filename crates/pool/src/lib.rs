@@ -10,9 +10,12 @@ mod bits;
 mod check;
 mod geometry;
 mod grow;
+mod mutant;
 mod plan;
 mod pool;
 mod pools;
+#[cfg(test)]
+mod proofs;
 mod run;
 mod site;
 mod space;

@@ -10,7 +10,10 @@ use core::ops;
 
 use crate::bits::Block;
 use crate::check::{bounds, joined};
-use crate::geometry::{BRANCH, block, block_first, block_last, branch_digit, trunk, trunk_last};
+use crate::geometry::{
+    BRANCH, FAN, block, block_first, block_last, branch_digit, trunk, trunk_last,
+};
+use crate::mutant::{Mutant, planted};
 use crate::plan::{PoolPlan, Range};
 use crate::run::{MAPS, Map, Run, Trunk};
 use crate::space::Space;
@@ -62,7 +65,7 @@ struct Window {
 
 /// In so many blocks, 65,536 addresses, it is cheaper to look at all summaries than to follow the
 /// crown, whose hints are writes.
-const FEW_BLOCKS: usize = 16;
+const FEW_BLOCKS: usize = FAN / 4;
 
 /// The sum of the watches over a pool's branches.
 ///
@@ -124,23 +127,32 @@ impl Pool {
             if let Some(address) = self.take_by_hints(space) {
                 return Found::Address(address);
             }
-            // Read before the watches, so that they cannot be older than the proof.
-            let proved_at = WatchSum(self.empty_at.load(Ordering::Acquire));
-            let now = self.watches();
-            if now == proved_at {
-                return Found::Empty(now);
-            }
-            let before = self.watch();
-            if let Some(address) = self.take_by_scan(space) {
-                return Found::Address(address);
-            }
-            // Each word was empty when it was looked at, and no release that came too late for
-            // that look has ended. At this moment nothing is free.
-            if self.watches() == before {
-                self.empty_at.store(before.0, Ordering::Release);
-                return Found::Empty(before);
+            if let Some(found) = self.take_or_prove(space) {
+                return found;
             }
         }
+    }
+
+    /// The token of an address that the hints do not lead to, or the proof that there is none;
+    /// nothing if a release ended meanwhile.
+    pub(crate) fn take_or_prove(&self, space: &Space) -> Option<Found> {
+        // Read before the watches, so that they cannot be older than the proof.
+        let proved_at = WatchSum(self.empty_at.load(Ordering::Acquire));
+        let now = self.watches();
+        if now == proved_at || planted(Mutant::BelieveHints) {
+            return Some(Found::Empty(now));
+        }
+        let before = if planted(Mutant::WatchesNotSet) { self.watches() } else { self.watch() };
+        if let Some(address) = self.take_by_scan(space) {
+            return Some(Found::Address(address));
+        }
+        // Each word was empty when it was looked at, and no release that came too late for that
+        // look has ended. At this moment nothing is free.
+        if self.watches() == before || planted(Mutant::NoLookAtWatches) {
+            self.empty_at.store(before.0, Ordering::Release);
+            return Some(Found::Empty(before));
+        }
+        None
     }
 
     /// The watches over the branches that the pool touches.

@@ -7,6 +7,7 @@ use core::fmt;
 use core::net::Ipv4Addr;
 
 use crate::check::Checked;
+use crate::mutant::{Mutant, planted};
 use crate::plan::{Plan, PlanError, Range, SpacePlan};
 use crate::pool::{Found, Pool, WatchSum};
 use crate::run::Map;
@@ -347,7 +348,7 @@ impl Pools {
             }
             // Each pool was empty at some moment. If no release has ended since, all were at once.
             let now = self.chain(pool).map(|pool| self.at(pool).watches()).sum();
-            if at_proofs == now {
+            if at_proofs == now || planted(Mutant::ProofsApart) {
                 return Err(Exhausted);
             }
         }
@@ -381,8 +382,11 @@ impl Pools {
 
     fn lay_down(&self, claim: Claim, tag: u32) {
         let site = self.site_of(&claim);
-        site.write_tag(tag);
+        site.write_tag(if planted(Mutant::TagAfterToken) { site.tag() } else { tag });
         site.lay_down(tag);
+        if planted(Mutant::TagAfterToken) {
+            site.write_tag(tag);
+        }
     }
 
     #[inline]
@@ -418,5 +422,17 @@ impl fmt::Debug for Pools {
         };
         f.write_str("Pools ")?;
         names(&mut f.debug_list())
+    }
+}
+
+/// The halves of `acquire`, for the proofs.
+#[cfg(all(test, loom))]
+impl Pools {
+    pub(crate) fn take_by_hints(&self, pool: PoolId) -> Option<u32> {
+        self.at(pool).take_by_hints(self.space_at(pool))
+    }
+
+    pub(crate) fn take_or_prove(&self, pool: PoolId) -> Option<Found> {
+        self.at(pool).take_or_prove(self.space_at(pool))
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::bits::Block;
 use crate::geometry::branch_digit;
+use crate::mutant::{Mutant, planted};
 use crate::run::{MAPS, Map, Reservations, Run, Trunk};
 use crate::sync::Ordering;
 
@@ -108,7 +109,7 @@ impl<'a> Site<'a> {
             return false;
         }
         // Only now that the token is ours the tag cannot change any more.
-        let is_owners = self.tag() == tag;
+        let is_owners = self.tag() == tag || planted(Mutant::NoSecondLookAtTag);
         if !is_owners {
             self.lay_back();
         }
@@ -122,7 +123,7 @@ impl<'a> Site<'a> {
             return self.lay_among_vacant();
         }
         self.lay_free(if tag == 0 { Map::Fresh } else { Map::Remembered });
-        if self.is_reserved() {
+        if self.is_reserved() && !planted(Mutant::NoSecondLookAtReservation) {
             self.follow_reservation();
         }
     }
@@ -144,16 +145,21 @@ impl<'a> Site<'a> {
         // A space without memory has only fresh addresses.
         let block = self.block(map).or_else(|| self.block(Map::Fresh));
         let watch = self.trunk.watch(branch_digit(self.address));
+        if planted(Mutant::NoticeBeforeBit) {
+            watch.notice();
+        }
         let was_out = block.is_some_and(|block| block.set(self.address));
         debug_assert!(was_out, "a token was laid down twice: a claim of another universe");
-        watch.notice();
+        if !planted(Mutant::NoticeBeforeBit) {
+            watch.notice();
+        }
     }
 
     #[cold]
     fn lay_among_vacant(self) {
         let (word, bit) = self.reservations.vacant(self.address);
         word.fetch_or(bit, Ordering::AcqRel);
-        if !self.is_reserved() {
+        if !self.is_reserved() && !planted(Mutant::NoSecondLookAtReservation) {
             self.follow_end_of_reservation();
         }
     }

@@ -1,0 +1,4 @@
+//! The proofs: what the model checkers and the step counter show.
+
+#[cfg(loom)]
+mod loom;
