@@ -124,6 +124,9 @@ impl Pool {
     /// A further round means that somebody else's release ended meanwhile.
     pub(crate) fn take_best(&self, space: &Space) -> Found {
         loop {
+            if let Some(proof) = self.standing_proof() {
+                return proof;
+            }
             if let Some(address) = self.take_by_hints(space) {
                 return Found::Address(address);
             }
@@ -136,11 +139,8 @@ impl Pool {
     /// The token of an address that the hints do not lead to, or the proof that there is none;
     /// nothing if a release ended meanwhile.
     pub(crate) fn take_or_prove(&self, space: &Space) -> Option<Found> {
-        // Read before the watches, so that they cannot be older than the proof.
-        let proved_at = WatchSum(self.empty_at.load(Ordering::Acquire));
-        let now = self.watches();
-        if now == proved_at || planted(Mutant::BelieveHints) {
-            return Some(Found::Empty(now));
+        if planted(Mutant::BelieveHints) {
+            return Some(Found::Empty(self.watches()));
         }
         let before = if planted(Mutant::WatchesNotSet) { self.watches() } else { self.watch() };
         if let Some(address) = self.take_by_scan(space) {
@@ -153,6 +153,14 @@ impl Pool {
             return Some(Found::Empty(before));
         }
         None
+    }
+
+    /// The last proof that the pool is empty, if no release has been noticed since.
+    fn standing_proof(&self) -> Option<Found> {
+        // Read before the watches, so that they cannot be older than the proof.
+        let proved_at = WatchSum(self.empty_at.load(Ordering::Acquire));
+        let now = self.watches();
+        (now == proved_at).then_some(Found::Empty(now))
     }
 
     /// The watches over the branches that the pool touches.

@@ -426,12 +426,13 @@ impl fmt::Debug for Pools {
 }
 
 /// The halves of `acquire`, for the proofs.
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, shuttle)))]
 impl Pools {
     pub(crate) fn take_by_hints(&self, pool: PoolId) -> Option<u32> {
         self.at(pool).take_by_hints(self.space_at(pool))
     }
 
+    #[cfg(loom)]
     pub(crate) fn take_or_prove(&self, pool: PoolId) -> Option<Found> {
         self.at(pool).take_or_prove(self.space_at(pool))
     }

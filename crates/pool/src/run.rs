@@ -91,7 +91,7 @@ pub(crate) struct Run {
 /// What blocks remember of their addresses.
 pub(crate) struct Memory {
     remembered: Leaves,
-    tags: Box<[[AtomicU32; BLOCK]]>,
+    tags: Box<[AtomicU32]>,
 }
 
 /// What a block keeps apart from the free addresses.
@@ -132,8 +132,7 @@ impl Run {
     /// The tag of the address, whose block is at `place`; none in a space without memory.
     #[inline]
     pub(crate) fn tag(&self, place: usize, address: u32) -> Option<&AtomicU32> {
-        let tags = self.memory.as_ref()?.tags.get(place)?;
-        Some(&tags[address as usize % BLOCK])
+        self.memory.as_ref()?.tags.get(place * BLOCK + address as usize % BLOCK)
     }
 
     #[inline]
@@ -144,8 +143,8 @@ impl Run {
 
 impl Memory {
     fn new(blocks: usize) -> Self {
-        let tags = || from_fn(|_| AtomicU32::new(0));
-        Self { remembered: Leaves::empty(blocks), tags: (0..blocks).map(|_| tags()).collect() }
+        let tags = (0..blocks * BLOCK).map(|_| AtomicU32::new(0)).collect();
+        Self { remembered: Leaves::empty(blocks), tags }
     }
 }
 

@@ -6,8 +6,8 @@
 //! here first touches a twin of the word in a way that conflicts with every other touch. The touch
 //! is relaxed: it orders nothing.
 
-use loom::sync::atomic;
-use loom::sync::atomic::Ordering;
+use ::loom::sync::atomic;
+pub(crate) use ::loom::sync::atomic::Ordering;
 
 macro_rules! atomic {
     ($name:ident, $value:ty) => {
@@ -36,9 +36,7 @@ macro_rules! atomic {
             /// A load after a fence, as the checker takes `SeqCst` loads for `Acquire` ones.
             pub(crate) fn load_in_order(&self) -> $value {
                 let value = self.touched();
-                if !crate::mutant::planted(crate::mutant::Mutant::LoadsOutOfOrder) {
-                    atomic::fence(Ordering::SeqCst);
-                }
+                atomic::fence(Ordering::SeqCst);
                 value.load(Ordering::SeqCst)
             }
 
