@@ -244,6 +244,10 @@ fn survey() -> (Survey, Vec<String>) {
     let mut faults = Vec::new();
     for file in rust_files() {
         let text = fs::read_to_string(root().join(&file)).expect("a source file is UTF-8");
+        if is_orphan(&file) {
+            faults.push(format!("{file}:1: no `mod` has this file: its tests never run"));
+            continue;
+        }
         survey.tests.extend(test_functions(&text));
         if file == "crates/dhcp/tests/rfc.rs" {
             continue;
@@ -253,6 +257,20 @@ fn survey() -> (Survey, Vec<String>) {
         faults.extend(wrong);
     }
     (survey, faults)
+}
+
+/// Whether a file of a test crate that has several is one of its modules; a file that nothing
+/// compiles tests nothing.
+fn is_orphan(file: &str) -> bool {
+    let Some((folder, name)) = file.rsplit_once('/') else { return false };
+    let is_of_tests = folder.starts_with("tests/") || folder.contains("/tests/");
+    if !is_of_tests || matches!(name, "main.rs" | "mod.rs") {
+        return false;
+    }
+    let parents = [format!("{folder}/main.rs"), format!("{folder}.rs"), format!("{folder}/mod.rs")];
+    let module = format!("mod {};", name.trim_end_matches(".rs"));
+    let mut texts = parents.iter().filter_map(|path| fs::read_to_string(root().join(path)).ok());
+    !texts.any(|text| text.lines().any(|line| line.ends_with(&module)))
 }
 
 /// Every Rust file under `crates` and `tests`, as a path from the root, in order.

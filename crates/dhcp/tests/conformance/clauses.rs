@@ -1,9 +1,11 @@
 //! Clauses of the RFCs that no case stands for; `docs/rfc.md` says which test tests which clause.
 
-use leasehold_dhcp::config::{Matcher, OptionEntry, OptionSet, PoolIndex, Relay, Value};
+use leasehold_dhcp::config::{
+    BootpSupport, Matcher, OptionEntry, OptionSet, PoolIndex, Relay, Value,
+};
 use leasehold_dhcp::event::Silence;
 use leasehold_dhcp::record::Location;
-use leasehold_dhcp::{Answer, Event, Order};
+use leasehold_dhcp::{Answer, Event, Order, Probe};
 
 use crate::world::*;
 
@@ -95,7 +97,7 @@ fn every_address_of_the_server_identifies_it() {
         let client = Packet::client(number);
         let offer = world.ask(&client.clone().discover());
         let ack = world.ask(&client.clone().selecting_of(server, offer.yiaddr()));
-        assert_eq!((ack.kind(), ack.address(54)), (Some(5), Some(SERVER)), "{server}");
+        assert_eq!((ack.kind(), ack.address(54)), (Some(5), Some(server)));
         assert!(world.send(&client.release(server, offer.yiaddr())).is_empty());
         assert_eq!(world.usage().0, 0, "{server}");
     }
@@ -299,4 +301,142 @@ fn the_uri_of_a_captive_portal_is_told_as_it_is_written() {
     let offer = world.ask(&Packet::client(1).asking_for(&[114]).discover());
     assert!(offer.pieces().contains(&(114, URI.to_vec())));
     assert!(!world.ask(&Packet::client(2).asking_for(&[1]).discover()).has(114));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc1534#section-2
+//= type=test
+//# Such network addresses cannot be automatically reassigned by the server.
+#[test]
+fn an_automatic_address_of_a_bootp_client_is_its_own_for_ever() {
+    let mut config = config();
+    config.servers[0].bootp_support = BootpSupport::Dynamic;
+    config.pools[0].ranges = vec![lan(200)..=lan(200)];
+    let mut world = World::with(config);
+    let reply = world.ask(&Packet::client(1));
+    assert_eq!((reply.kind(), reply.yiaddr()), (None, lan(200)));
+    world.pass(seconds(86_400 * 365 * 10));
+    world.silent(&Packet::client(2));
+    world.silent(&Packet::client(3).discover());
+    assert_eq!(world.ask(&Packet::client(1)).yiaddr(), lan(200));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc2131#section-3.3
+//= type=test
+//# The time value of 0xffffffff is reserved to represent "infinity".
+#[test]
+fn a_lease_for_ever_has_no_end_and_no_timers() {
+    let mut config = config();
+    config.servers[0].lease_time = u32::MAX;
+    config.pools[0].ranges = vec![lan(200)..=lan(200)];
+    let mut world = World::with(config);
+    assert_eq!(world.lease(&Packet::client(1)), lan(200));
+    world.pass(seconds(86_400 * 365 * 10));
+    let ack = world.ask(&Packet::client(1).renew(lan(200)));
+    assert_eq!(ack.option(51), Some(vec![0xff; 4]));
+    assert!(!ack.has(58) && !ack.has(59));
+    world.silent(&Packet::client(2).discover());
+}
+
+//= https://www.rfc-editor.org/rfc/rfc2132#section-3.5
+//= type=test
+//# Routers SHOULD be listed in order of preference.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-3.5
+//= type=test
+//# The minimum length for the router option is 4 octets, and the length MUST always be a multiple
+//# of 4.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-3.8
+//= type=test
+//# Servers SHOULD be listed in order of preference.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-3.8
+//= type=test
+//# The minimum length for this option is 4 octets, and the length MUST always be a multiple of 4.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-8.3
+//= type=test
+//# Servers SHOULD be listed in order of preference.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-8.3
+//= type=test
+//# Its minimum length is 4, and the length MUST be a multiple of 4.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-8.5
+//= type=test
+//# The minimum length of the option is 4 octets, and the length must always be a multiple of 4.
+#[test]
+fn addresses_of_servers_are_told_in_the_order_of_the_configuration() {
+    let addresses = [lan(9), lan(3), lan(6)];
+    let octets: Vec<u8> = addresses.iter().flat_map(|address| address.octets()).collect();
+    let mut config = config();
+    let mut near = network("172.29.0.0/24");
+    for list in [&mut near.gateways, &mut near.dns, &mut near.wins, &mut near.ntp] {
+        *list = addresses.to_vec();
+    }
+    config.networks = [near].into_iter().collect();
+    let mut world = World::with(config);
+    let offer = world.ask(&Packet::client(1).asking_for(&[3, 6, 42, 44]).discover());
+    for code in [3, 6, 42, 44] {
+        assert_eq!(offer.option(code), Some(octets.clone()), "{code}");
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.4.5
+//= type=test
+//# The server SHOULD return T1 and T2, and their values SHOULD be adjusted from their original
+//# values to take account of the time remaining on the lease.
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
+//= type=test
+//# The server may choose not to extend the lease (as a policy decision by the network
+//# administrator), but should return a DHCPACK message regardless.
+#[test]
+fn the_timers_go_by_the_time_that_is_left() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    world.reconfigure(|config| config.pools[0] = pool("lan-pool", lan(100), lan(150)));
+    world.pass(seconds(40));
+    let ack = world.ask(&Packet::client(1).renew(held));
+    assert_eq!((ack.kind(), ack.yiaddr()), (Some(5), held));
+    assert_eq!([51, 58, 59].map(|code| ack.number(code)), [Some(80), Some(40), Some(70)]);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc2131#section-2.2
+//= type=test
+//# As a consistency check, the allocating server SHOULD probe the reused address before allocating
+//# the address
+#[test]
+fn an_address_that_another_client_had_is_probed_before_it_is_reused() {
+    let mut config = config();
+    config.servers[0].conflict_detection = true;
+    config.pools[0].ranges = vec![lan(200)..=lan(200)];
+    let mut world = World::with(config);
+    world.send(&Packet::client(1).discover());
+    let offer = world.pass(seconds(1)).remove(0);
+    world.ask(&Packet::client(1).selecting(&offer));
+    world.pass(seconds(u64::from(LEASE_TIME) + 1));
+    world.probes.clear();
+    assert!(world.send(&Packet::client(2).discover()).is_empty());
+    assert_eq!(world.probes, [Probe::Arp { interface: LAN, target: lan(200) }]);
+    assert_eq!(world.pass(seconds(1)).remove(0).yiaddr(), lan(200));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+//= type=test
+//# Use 'file'/'sname' fields MAY MAY MUST NOT
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+//= type=test
+//# 'sname' Server host name Server host name (unused) or options or options
+//= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+//= type=test
+//# 'file' Client boot file Client boot file (unused) name or options name or options
+#[test]
+fn a_nak_has_neither_a_file_nor_options_in_its_fields() {
+    let mut config = config();
+    let mut near = network("172.29.0.0/24");
+    near.boot_file_name = "pxelinux.0".into();
+    near.next_server = Some(lan(5));
+    config.networks = [near].into_iter().collect();
+    config.servers[0].options =
+        OptionSet::new(vec![forced(150, &[7; 200]), forced(151, &[7; 200])]);
+    let mut world = World::with(config);
+    let held = world.lease(&Packet::client(1));
+    let nak =
+        world.ask(&Packet::client(2).asking_for(&[1, 66, 67, 150]).selecting_of(SERVER, held));
+    assert_eq!((nak.codes(), nak.siaddr()), (vec![53, 54, 56], NOBODY));
+    assert!(nak.bytes[44..236].iter().all(|&octet| octet == 0));
 }

@@ -1,6 +1,7 @@
 //! The conformance cases against the engine: each test is named after its case.
 
 mod btp;
+mod clauses;
 mod dec;
 mod disc;
 mod dur;
