@@ -250,3 +250,113 @@ fn dnsmasq_as_a_relay() {
     let files = ["--pid-file=", "--user=root", "--dhcp-relay=172.29.2.1,10.83.0.1"];
     through_a_relay(&[&["dnsmasq"], &quiet[..], &files[..]].concat());
 }
+
+/// Options of every sort that clients set up their system by; two routes instead of a router.
+const OPTIONS: &str = r#"
+[[dhcp-server-option]]
+name = "mtu"
+code = "26"
+value = "0x0578"
+
+[[dhcp-server-option]]
+name = "search"
+code = "119"
+value = "0x076578616d706c65036e657400"
+
+[[dhcp-server-option]]
+name = "routes"
+code = "121"
+value = "0x080a430961010043096101"
+
+[[dhcp-server-option]]
+name = "host"
+code = "12"
+value = "s'customer'"
+"#;
+
+fn with_options() -> String {
+    let network = "dns-server = \"8.8.8.8\"";
+    let more = "ntp-server = \"67.9.97.2\"\ndomain = \"example.net\"\n\
+                dhcp-option = \"mtu,search,routes,host\"";
+    CONFIGURATION.replace(network, &format!("{network}\n{more}")) + OPTIONS
+}
+
+/// What arrives, by the names that the client's script has for it.
+fn options_arrive(program: Program, settings: &[&str], expected: &[(&str, &str)]) {
+    let network = Network::new(&with_options());
+    let mut client = RealClient::prepare(&network.lab, program, &network.client, "eth0");
+    client.settings.extend(settings.iter().map(|line| (*line).to_owned()));
+    client.start();
+    let bound = client.bound(LONG);
+    for (name, value) in expected {
+        let found = bound.variables.get(*name).map(|found| found.trim_end_matches('.'));
+        assert_eq!(found, Some(*value), "{name} of {bound:#?}");
+    }
+    // RFC 3442: who asks for routes gets no router beside them.
+    assert_eq!(bound.get("routers", "router"), None, "{bound:#?}");
+}
+
+#[test]
+fn opt_19_options_arrive_in_dhclient() {
+    let settings = [
+        "option routes code 121 = array of unsigned integer 8;",
+        "request subnet-mask, routes, routers, domain-name, domain-search, host-name,",
+        "interface-mtu, ntp-servers;",
+    ];
+    let expected = [
+        ("new_interface_mtu", "1400"),
+        ("new_domain_search", "example.net"),
+        ("new_domain_name", "example.net"),
+        ("new_ntp_servers", "67.9.97.2"),
+        ("new_host_name", "customer"),
+        ("new_routes", "8 10 67 9 97 1 0 67 9 97 1"),
+    ];
+    options_arrive(Program::Dhclient, &settings, &expected);
+}
+
+#[test]
+fn opt_19_options_arrive_in_udhcpc() {
+    let settings = ["-O mtu -O search -O staticroutes -O ntpsrv -O hostname -O domain"];
+    let expected = [
+        ("mtu", "1400"),
+        ("search", "example.net"),
+        ("domain", "example.net"),
+        ("ntpsrv", "67.9.97.2"),
+        ("hostname", "customer"),
+        ("staticroutes", "10.0.0.0/8 67.9.97.1 0.0.0.0/0 67.9.97.1"),
+    ];
+    options_arrive(Program::Udhcpc, &settings, &expected);
+}
+
+#[test]
+fn opt_19_options_arrive_in_dhcpcd() {
+    let expected = [
+        ("new_interface_mtu", "1400"),
+        ("new_domain_search", "example.net"),
+        ("new_domain_name", "example.net"),
+        ("new_ntp_servers", "67.9.97.2"),
+        ("new_host_name", "customer"),
+        ("new_classless_static_routes", "10.0.0.0/8 67.9.97.1 0.0.0.0/0 67.9.97.1"),
+    ];
+    options_arrive(Program::Dhcpcd, &["noarp"], &expected);
+}
+
+/// The shipped demonstration, from beginning to end.
+#[test]
+fn the_demo_succeeds_and_leaves_nothing() {
+    let lab = Lab::new();
+    let machine = lab.machine("demo");
+    let told = machine.run(lab::server::program().to_str().unwrap(), &["demo"]);
+    assert!(told.contains("67.9.97.254"), "{told}");
+    assert_eq!(machine.ip("-o link").lines().count(), 1, "an interface is left");
+}
+
+#[test]
+fn the_probe_shows_what_a_server_offers() {
+    let network = Network::new(CONFIGURATION);
+    let program = lab::server::program();
+    let found = network.client.run(program.to_str().unwrap(), &["probe", "-i", "eth0"]);
+    for text in ["67.9.97.254", "67.9.97.1", "8.8.8.8"] {
+        assert!(found.contains(text), "no {text} in:\n{found}");
+    }
+}

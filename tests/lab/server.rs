@@ -118,6 +118,14 @@ impl Server {
         self.until_notified("READY=1");
     }
 
+    /// Gives the running daemon a command of RouterOS's, as an administrator would, and returns
+    /// what is printed.
+    pub fn ask(&self, words: &str) -> String {
+        let socket = self.state.join("leasehold.sock");
+        let arguments = ["--socket", socket.to_str().unwrap(), words];
+        self.machine.run(program().to_str().unwrap(), &arguments)
+    }
+
     /// The daemon has not ended by itself.
     pub fn assert_alive(&mut self) {
         let process = self.process.as_mut().expect("the daemon runs");
@@ -175,7 +183,7 @@ impl Server {
 
 /// The program under test: the one that cargo built, unless `LEASEHOLD_PROGRAM` names another, such
 /// as an installed release.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     let named = std::env::var_os("LEASEHOLD_PROGRAM");
     named.unwrap_or_else(|| env!("CARGO_BIN_EXE_leasehold").into()).into()
 }
