@@ -6,8 +6,12 @@ mod lab;
 #[path = "hostile/cve.rs"]
 mod cve;
 
+use std::thread;
+use std::time::Duration;
+
 use fastrand::Rng;
-use lab::{Client, Envelope, Mac, Message, Scene, code, kind};
+use lab::crowd::Crowd;
+use lab::{Client, Curtain, Envelope, Mac, Message, Scene, code, kind};
 
 /// After so many datagrams the server is asked for a lease; so its queue never overflows, and every
 /// datagram is read.
@@ -129,4 +133,52 @@ fn dur_07_starvation_by_discovers() {
     assert_eq!((ack.kind(), ack.yiaddr()), (kind::ACK, address));
     // And a new client that means it gets its address at once.
     assert!(scene.client(2).lease().is(kind::ACK));
+}
+
+/// Known clients renew while datagrams of every bad sort arrive as fast as a million a minute.
+#[test]
+fn dur_07_a_thousand_clients_renew_in_the_storm() {
+    let mut scene = Scene::prepared(
+        &lab::scene::CONFIGURATION
+            .replace("67.9.97.10-67.9.97.254", "10.84.1.0-10.84.254.255")
+            .replace("67.9.97.0/24", "10.84.0.0/16")
+            .replace("gateway = \"67.9.97.1\"", "gateway = \"10.84.0.1\""),
+    );
+    scene.server.machine().address("ether-83", "10.84.0.1/16");
+    scene.server.start();
+    let crowd = Crowd::new(&scene.tap, 1, 1000);
+    let held: Vec<_> = crowd.lease().into_iter().map(|ack| ack.unwrap().yiaddr()).collect();
+    let storm = lab::Tap::new(&scene.clients, "eth0");
+    let curtain = Curtain::default();
+    let sent = thread::scope(|scope| {
+        let raging = scope.spawn(|| {
+            let storm = storm;
+            let mut random = Rng::with_seed(1000);
+            let mut sent = 0;
+            while curtain.is_up() {
+                for _ in 0..167 {
+                    let client = Client::new(&storm, random.u32(5000..));
+                    let bytes = match random.bool() {
+                        true => client.discover().bytes(),
+                        false => mangled(&client, &mut random, sent).bytes(),
+                    };
+                    storm.send_bytes(&Envelope::broadcast(client.mac()), &bytes);
+                    sent += 1;
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+            sent
+        });
+        let fall = curtain.falls_with_scope();
+        for _ in 0..10 {
+            let server = std::net::Ipv4Addr::new(10, 84, 0, 1);
+            for answer in crowd.renew(&held, scene.server_mac, server) {
+                assert!(answer.is_some_and(|answer| answer.is(kind::ACK)), "a renewal failed");
+            }
+        }
+        drop(fall);
+        raging.join().unwrap()
+    });
+    scene.server.assert_alive();
+    println!("10,000 renewals while {sent} datagrams came");
 }

@@ -33,6 +33,11 @@ fn disc_15_a_full_pool_is_silent_and_says_why() {
     let wish = late.discover().option_address(code::REQUESTED, Ipv4Addr::new(67, 9, 97, 100));
     scene.assert_silent_to(&[late.discover(), late.discover(), wish]);
     scene.server.logged(&["isp-pool", "empty"]);
+    // And whoever looks sees it.
+    let usage = scene.server.ask("/ip pool print detail");
+    for cell in ["total=245", "used=245", "available=0"] {
+        assert!(usage.contains(cell), "no {cell} in:\n{usage}");
+    }
     // The 245 are served as before.
     let crowd = Crowd::new(&scene.tap, 1, 245);
     let renewed = crowd.renew(&pool(), scene.server_mac, SERVER);

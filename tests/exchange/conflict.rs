@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use crate::lab::namespace::Switch;
 use crate::lab::relay::Relay;
 use crate::lab::scene::{CONFIGURATION, SERVER};
 use crate::lab::tap::Arp;
-use crate::lab::{Client, Lab, Namespace, Server, Tap, code, kind, relay};
+use crate::lab::{Client, Curtain, Lab, Namespace, Server, Tap, code, kind, relay};
 
 fn at(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(67, 9, 97, last)
@@ -111,25 +110,22 @@ fn a_station_that_answers_for_everybody_does_not_empty_the_pool() {
     let proxy = link.lab.machine("proxy");
     link.switch.plug(&link.lab, &proxy, "eth0");
     let ear = Tap::new(&proxy, "eth0");
-    let done = AtomicBool::new(false);
+    let curtain = Curtain::default();
     thread::scope(|scope| {
         scope.spawn(|| {
             let ear = ear;
-            while !done.load(Ordering::Relaxed) {
+            while curtain.is_up() {
                 let asked = ear.next_arp(Duration::from_millis(20));
                 if let Some(asked) = asked.filter(|asked| asked.operation == Arp::REQUEST) {
                     ear.send_frame(&asked.answered_by(ear.mac()), false);
                 }
             }
         });
-        let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            for number in 1..=8 {
-                assert!(link.client(number).lease().is(kind::ACK));
-            }
-            link.server.logged(&["conflict detection suspended"]);
-        }));
-        done.store(true, Ordering::Relaxed);
-        served.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let _fall = curtain.falls_with_scope();
+        for number in 1..=8 {
+            assert!(link.client(number).lease().is(kind::ACK));
+        }
+        link.server.logged(&["conflict detection suspended"]);
     });
 }
 

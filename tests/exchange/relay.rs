@@ -10,7 +10,7 @@ struct Behind {
     server: Server,
     relay: Relay,
     tap: Tap,
-    _lab: Lab,
+    lab: Lab,
 }
 
 impl Behind {
@@ -24,7 +24,7 @@ impl Behind {
         let relay = Relay::new(&lab, &machine, &clients);
         let tap = Tap::new(&clients, "eth0");
         let server = Server::serve(&lab, &machine, configuration);
-        Self { server, relay, tap, _lab: lab }
+        Self { server, relay, tap, lab }
     }
 
     fn client(&self, number: u32) -> Client<'_> {
@@ -202,4 +202,100 @@ fn rly_17_a_relay_with_a_port_of_its_own() {
     assert_eq!(from.ip(), UPLINK_SERVER);
     let offer = u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
     assert_eq!(offer, discover.xid);
+}
+
+/// A second network behind the same relay, for link selection.
+const SECOND: &str = r#"
+[[pool]]
+name = "second-pool"
+ranges = "172.29.3.100-172.29.3.200"
+
+[[dhcp-server]]
+name = "second"
+interface = "uplink"
+relay = "172.29.3.1"
+address-pool = "second-pool"
+lease-time = "1d"
+conflict-detection = "no"
+
+[[dhcp-server-network]]
+address = "172.29.3.0/24"
+gateway = "172.29.3.1"
+"#;
+
+#[test]
+fn rly_12_13_link_selection_names_the_network() {
+    let behind = Behind::with(&format!("{CONFIGURATION}{SECOND}"));
+    let client = behind.client(1);
+    let selecting = |link: [u8; 4]| {
+        let agent = [&[1, 2, b'p', b'7', 5, 4], &link[..]].concat();
+        relayed(client.discover().option(82, &agent))
+    };
+    let offer = behind.relay.ask(&selecting([172, 29, 3, 0]));
+    assert_eq!(offer.yiaddr(), Ipv4Addr::new(172, 29, 3, 200));
+    // RFC 3527: the answer goes to giaddr all the same.
+    assert_eq!((offer.headers.target, offer.giaddr()), (GIADDR, GIADDR));
+    behind.assert_silent(&[selecting([192, 168, 99, 0])]);
+}
+
+#[test]
+fn rly_15_16_the_relay_stands_for_the_server() {
+    let behind = Behind::new();
+    let client = behind.client(1);
+    let override_agent = [&[11, 4][..], &GIADDR.octets()].concat();
+    let offer = behind.relay.ask(&relayed(client.discover().option(82, &override_agent)));
+    assert_eq!(offer.address(code::SERVER), Some(GIADDR));
+    let request = relayed(client.selecting(&offer));
+    behind.assert_silent(std::slice::from_ref(&request));
+    let request = request.with(|request| request.xid ^= 0x0055_0000).option(82, &override_agent);
+    let ack = behind.relay.ask(&request);
+    assert_eq!((ack.kind(), ack.address(code::SERVER)), (kind::ACK, Some(GIADDR)));
+}
+
+#[test]
+fn rly_08_option_82_of_a_switch_that_is_no_relay() {
+    let scene = crate::lab::Scene::new();
+    let client = scene.client(1);
+    let circuit = b"\x01\x04eth7\x02\x03olt";
+    let offer = client.ask(&client.discover().option(82, circuit));
+    assert_eq!(offer.option(82), Some(&circuit[..]));
+    let ack = client.ask(&client.selecting(&offer).option(82, circuit));
+    assert_eq!((ack.kind(), ack.option(82)), (kind::ACK, Some(&circuit[..])));
+}
+
+#[test]
+fn rly_04_option_82_stays_whole_when_room_is_short() {
+    let behind = Behind::new();
+    let circuit = [&[1, 200][..], &[0xc7; 200], &[2, 50], &[0x50; 50]].concat();
+    let every: Vec<u8> = (1..=200).collect();
+    let client = behind.client(1).parameters(&every);
+    let small = client.discover().option(code::MAX_SIZE, &576_u16.to_be_bytes());
+    let offer = behind.relay.ask(&relayed(small.option(82, &circuit)));
+    assert_eq!(offer.option(82), Some(circuit.as_slice()));
+    assert!(offer.bytes.len() <= 548);
+}
+
+#[test]
+fn rly_discover_on_one_uplink_and_renewal_on_another() {
+    let behind = Behind::new();
+    let machine = behind.server.machine();
+    let other = behind.lab.machine("other");
+    behind.lab.cable((machine, "uplink2"), (&other, "uplink"));
+    machine.address("uplink2", "10.84.0.1/24");
+    other.address("uplink", "10.84.0.2/24");
+    let client = behind.client(1);
+    let offer = behind.relay.ask(&relayed(client.discover()));
+    let ack = behind.relay.ask(&relayed(client.selecting(&offer)));
+    // The client's network is now routed through the other uplink, and so is its renewal.
+    machine.ip("route replace 172.29.2.0/24 via 10.84.0.2");
+    other.address("lo", &format!("{}/32", ack.yiaddr()));
+    other.ip("route add 10.83.0.1/32 via 10.84.0.1");
+    let socket = other.inside(|| std::net::UdpSocket::bind((ack.yiaddr(), 68))).unwrap();
+    let renewal = client.renewing(ack.yiaddr());
+    socket.send_to(&renewal.bytes(), (UPLINK_SERVER, 67)).unwrap();
+    socket.set_read_timeout(Some(crate::lab::PATIENCE)).unwrap();
+    let mut bytes = [0; 1500];
+    let (_, from) = socket.recv_from(&mut bytes).expect("an ACK on the other uplink");
+    assert_eq!(from, (UPLINK_SERVER, 67).into());
+    assert_eq!(bytes[4..8], renewal.xid.to_be_bytes());
 }

@@ -24,6 +24,7 @@ pub mod scene;
 pub mod server;
 pub mod tap;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,30 @@ pub use tap::Tap;
 
 /// How long a test waits for what must come; a working server needs milliseconds.
 pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Says "over" to the threads of a test when its scope ends, also by a panic: they would be waited
+/// for without end.
+#[derive(Default)]
+pub struct Curtain(AtomicBool);
+
+/// The fall of the curtain.
+pub struct Fall<'a>(&'a Curtain);
+
+impl Curtain {
+    pub fn falls_with_scope(&self) -> Fall<'_> {
+        Fall(self)
+    }
+
+    pub fn is_up(&self) -> bool {
+        !self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Fall<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Release);
+    }
+}
 
 /// Waits for something that can only be asked for again and again.
 pub fn eventually(what: &str, mut happened: impl FnMut() -> bool) {

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -233,18 +233,25 @@ fn check(result: libc::c_int) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+const MARK: &str = "LEASEHOLD_IN_USER_NAMESPACE";
+
+/// Did [`become_root`] start this process?
+pub fn in_user_namespace() -> bool {
+    std::env::var_os(MARK).is_some()
+}
+
 /// Namespaces need root. Without it the whole test program starts again as root of a user
 /// namespace of its own; where the system forbids that too, the tests fail and say so.
 fn become_root() {
-    const MARK: &str = "LEASEHOLD_IN_USER_NAMESPACE";
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // SAFETY: no memory is passed, and the call cannot fail.
         if unsafe { libc::geteuid() } == 0 {
             return;
         }
-        assert!(std::env::var_os(MARK).is_none(), "no root inside the user namespace");
-        eprintln!("not root: starting again in a user namespace");
+        assert!(!in_user_namespace(), "no root inside the user namespace");
+        // Past the test runner, which keeps what a test prints.
+        let _ = writeln!(io::stderr(), "not root: starting again in a user namespace");
         let error = Command::new("unshare")
             .args(["--user", "--map-root-user", "--mount", "--net", "--"])
             .arg(std::env::current_exe().unwrap())
