@@ -122,3 +122,15 @@ fn five_thousand_clients_on_one_link_renew() {
         }
     }
 }
+
+/// The interface has no address in the network of the next pool, but the client is on its link.
+#[test]
+fn rebinding_from_a_network_that_the_interface_is_not_in() {
+    let narrow = CONFIGURATION.replace("67.9.97.10-67.9.97.254", "10.84.0.10-10.84.0.11");
+    let scene = Scene::with(&narrow);
+    let client = scene.client(1);
+    let address = client.lease().yiaddr();
+    let ack = client.ask(&client.renewing(address));
+    assert_eq!((ack.kind(), ack.yiaddr()), (kind::ACK, address));
+    assert_eq!((ack.headers.target_mac, ack.headers.target), (client.mac(), address));
+}

@@ -40,13 +40,14 @@ fn dec_01_11_a_declined_address_is_given_to_nobody() {
 }
 
 #[test]
-fn dec_03_05_declines_that_do_not_count() {
+fn dec_03_05_08_declines_that_do_not_count() {
     let scene = Scene::with(&two_addresses());
     let client = scene.client(1);
     let address = client.lease().yiaddr();
     let no_address = client.message(kind::DECLINE).option_address(code::SERVER, SERVER);
     let elsewhere = client.decline(address, OTHER_SERVER);
-    scene.assert_silent_to(&[no_address, elsewhere]);
+    let other_id = scene.client(1).client_id(b"\0other").decline(address, SERVER);
+    scene.assert_silent_to(&[no_address, elsewhere, other_id]);
     assert_still_owner(&scene, &client, address);
 }
 
@@ -108,7 +109,7 @@ fn rel_01_disc_16_a_released_address_serves_the_waiting_client() {
 }
 
 #[test]
-fn rel_02_04_07_08_releases_that_do_not_count() {
+fn rel_02_04_05_07_08_releases_that_do_not_count() {
     let scene = Scene::new();
     let client = scene.client(1);
     let address = client.lease().yiaddr();
@@ -116,6 +117,7 @@ fn rel_02_04_07_08_releases_that_do_not_count() {
         client.release(address, OTHER_SERVER),
         scene.client(2).release(address, SERVER),
         scene.client(2).client_id(b"\0two").release(address, SERVER),
+        scene.client(1).client_id(b"\0other").release(address, SERVER),
         client.release(at(100), SERVER),
         client.release(Ipv4Addr::new(10, 0, 0, 1), SERVER),
     ];
