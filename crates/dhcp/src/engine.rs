@@ -242,6 +242,10 @@ impl Engine {
             .or_else(|| (!stashed.is_empty()).then(|| crate::wire::RelayAgent::new(stashed)));
         // RFC 5107: what the relay wants to be called by counts also around it.
         let around = agent.filter(|_| !request.is_relayed());
+        //= https://www.rfc-editor.org/rfc/rfc5107#section-4
+        //# The DHCP server must also record the address in the suboption for use in subsequent
+        //# messages to the DHCP client until the next DHCP message is received from the DHCP relay
+        //# agent.
         let named = around.and_then(|agent| agent.server_id_override());
         let shown = terms::shown(request, datagram.link_source, agent);
         let terms = Terms::of(config, &self.services, &service, server, request, &shown, stashed);

@@ -72,6 +72,9 @@ impl Answer<'_> {
         //# The DHCP server is not required to return the options in the
         //# requested order, but MUST try to insert the requested options in the
         //# order requested by the client.
+        //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
+        //# The server MUST NOT include the IPv6-Only Preferred option in the DHCPOFFER or DHCPACK
+        //# message if the option was not present in the Parameter Request List sent by the client.
         for &code in list {
             if !self.is_superseded(code, list, &levels) {
                 self.parameter(code, exchange, &levels, reply);
@@ -125,15 +128,27 @@ impl Answer<'_> {
             reply.option(code::CLIENT_ID, id);
         }
         let is_rapid = matches!(exchange.request.message, Message::Discover { .. });
+        //= https://www.rfc-editor.org/rfc/rfc4039#section-3
+        //# A server MUST NOT include the Rapid Commit option in any other messages.
         if is_rapid && message == MessageType::Ack {
+            //= https://www.rfc-editor.org/rfc/rfc4039#section-4
+            //# A server MUST include this option in a DHCPACK message sent in a response to a
+            //# DHCPDISCOVER message when completing the DHCPDISCOVER-DHCPACK message exchange.
             reply.option(code::RAPID_COMMIT, &[]);
         }
         let echoed = |code| exchange.request.options.get(code);
         if let Some(uuid) = echoed(code::CLIENT_UUID) {
+            //= https://www.rfc-editor.org/rfc/rfc4578#section-2.3
+            //# This option MUST be present in all DHCP and PXE packets sent by PXE-compliant
+            //# clients and servers.
             reply.option(code::CLIENT_UUID, uuid);
         }
         let selects = exchange.config.settings.subnet_selection;
         if let Some(subnet) = echoed(code::SUBNET_SELECTION).filter(|_| selects) {
+            //= https://www.rfc-editor.org/rfc/rfc3011#section-2
+            //# Servers configured to support this option MUST return an identical copy of the
+            //# option to any client that sends it, regardless of whether or not the client requests
+            //# the option in a parameter request list.
             reply.option(code::SUBNET_SELECTION, subnet);
         }
     }
@@ -256,6 +271,21 @@ impl Answer<'_> {
             //# This option is used to identify a bootfile when the 'file' field in the DHCP header
             //# has been used for DHCP options.
             code::IPV6_ONLY_PREFERRED => {
+                //= https://www.rfc-editor.org/rfc/rfc8925#section-3.1
+                //# The server MUST set the length field to 4.
+                //= https://www.rfc-editor.org/rfc/rfc8925#section-3.1
+                //# If the server pool is explicitly configured with a V6ONLY_WAIT timer, the server
+                //# MUST set the field to that configured value.
+                //= https://www.rfc-editor.org/rfc/rfc8925#section-3.1
+                //# Otherwise, the server MUST set it to zero.
+                //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
+                //# The server MUST NOT include the IPv6-Only Preferred option in the DHCPOFFER or
+                //# DHCPACK message if the selected pool is not configured as IPv6-mostly.
+                //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
+                //# the server MUST copy the configured value to the IPv6-Only Preferred option
+                //# value field.
+                //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
+                //# Otherwise, it MUST set the field to zero.
                 let seconds = exchange.server.ipv6_only_preferred;
                 out.extend(seconds.iter().flat_map(|seconds| seconds.to_be_bytes()));
             }

@@ -24,6 +24,15 @@ impl Engine {
         requested: Option<Ipv4Addr>,
         out: &mut Outbox,
     ) {
+        //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
+        //# the server SHOULD NOT honor the Rapid Commit option if the response to the client would
+        //# contain the IPv6-Only Preferred option.
+        //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
+        //# It SHOULD instead respond with a DHCPOFFER as indicated above.
+        //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3.1
+        //# If the DHCPDISCOVER does not contain the Auto-Configure option but | contains the
+        //# IPv6-Only Preferred option, the processing rules for | the IPv6-Only Preferred option
+        //# apply.
         if self.prefers_ipv6(exchange) {
             return self.offer_ipv6(exchange, out);
         }
@@ -34,6 +43,9 @@ impl Engine {
             Ok(id) if self.store.has_failed() && self.seconds_left(exchange, id) == 0 => {
                 self.silent(Some(exchange), exchange.request, Silence::StoreFailed, out);
             }
+            //= https://www.rfc-editor.org/rfc/rfc4039#section-3.1
+            //# Each server may respond with either a DHCPOFFER message or a DHCPACK message with
+            //# the Rapid Commit option
             Ok(id) if commits_rapidly(exchange) => {
                 let ack = Some(MessageType::Ack);
                 self.bind(exchange, id, exchange.lease_time(), ack, out);
@@ -44,6 +56,12 @@ impl Engine {
 
     /// Whether the client can do without IPv4 and is to (RFC 8925). Who has an address keeps it.
     fn prefers_ipv6(&self, exchange: &Exchange<'_>) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
+        //# The DHCPv4 server SHOULD be able to configure all or individual pools to include the
+        //# IPv6-Only Preferred option in DHCPv4 responses
+        //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
+        //# the server MUST include the IPv6-Only Preferred option when responding with the
+        //# DHCPOFFER or DHCPACK message.
         let asks = exchange.server.ipv6_only_preferred.is_some()
             && exchange.request.asks_for(code::IPV6_ONLY_PREFERRED);
         asks && exchange.terms.fixed.is_none() && {
@@ -57,6 +75,10 @@ impl Engine {
         let parameters_of = exchange.service.link.unwrap_or(exchange.service.server_id);
         let given = Given {
             message: Some(MessageType::Offer),
+            //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
+            //# The server SHOULD NOT assign an address from the pool.
+            //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
+            //# Instead, it SHOULD return 0.0.0.0 as the offered address.
             address: Ipv4Addr::UNSPECIFIED,
             parameters_of,
             lease_time: Some(exchange.lease_time()),
@@ -238,6 +260,8 @@ impl Engine {
 
 /// Whether the client wants its ACK at once, and its server is willing (RFC 4039).
 fn commits_rapidly(exchange: &Exchange<'_>) -> bool {
+    //= https://www.rfc-editor.org/rfc/rfc4039#section-3
+    //# A client and server only use this option when configured to do so.
     exchange.server.rapid_commit
         && exchange.request.options.get(code::RAPID_COMMIT).is_some_and(<[u8]>::is_empty)
 }

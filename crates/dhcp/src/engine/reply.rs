@@ -261,6 +261,9 @@ impl Engine {
             //= https://www.rfc-editor.org/rfc/rfc1542#section-5.4
             //# If this field is non-zero, the server SHOULD send the BOOTREPLY as an IP unicast to
             //# the IP address identified in the 'giaddr' field.
+            //= https://www.rfc-editor.org/rfc/rfc3011#section-2
+            //# The IPv4 address to which a DHCP server sends a reply to MUST be the same as it
+            //# would chose when this option is not present.
             target: SocketAddrV4::new(request.giaddr, port),
         }
     }

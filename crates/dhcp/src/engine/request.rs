@@ -51,6 +51,12 @@ impl Engine {
         if let Some(id) = self.book.at(exchange.place(address)) {
             self.settle(exchange.now, id, out);
         }
+        //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
+        //# If the server receives a DHCPREQUEST containing the IPv6-Only Preferred option for the
+        //# address from a pool configured as IPv6-mostly, the server MUST process it per [RFC2131].
+        //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
+        //# If the client then issues a DHCPREQUEST for the address, the server MUST process it per
+        //# [RFC2131]
         let lease_time = exchange.lease_time();
         let ack = Some(MessageType::Ack);
         match self.judge(exchange, requested) {

@@ -239,6 +239,8 @@ impl Services {
         let network = site.config.networks.containing(link).ok_or(Silence::NoNetwork)?.address;
         let has_pool = |index: &ServerIndex| self.pool_on(site.pools, *index, network).is_some();
         let all = || (0..self.served.len() as u16).map(ServerIndex);
+        //= https://www.rfc-editor.org/rfc/rfc3011#section-2
+        //# the DHCP server MUST allocate the address on either:
         let index = ingress.filter(has_pool).or_else(|| all().find(has_pool)).or(ingress);
         let index = index.ok_or(Silence::NoServer)?;
         self.service(site, index, Some(link), request, datagram)
@@ -359,6 +361,11 @@ impl Services {
             site.link_selection(request).is_some() || site.subnet_selection(request).is_some();
         let pool = match server.relay {
             Relay::Any => entered,
+            //= https://www.rfc-editor.org/rfc/rfc3011#section-2
+            //# the server MUST NOT offer an address that is not on the requested subnet or network
+            //# segment.
+            //= https://www.rfc-editor.org/rfc/rfc3527#section-3
+            //# the server MUST NOT offer an address that is not on the requested subnet or the link
             _ if is_selected => entered,
             Relay::None | Relay::At(_) => entered.or(served.pool),
         };

@@ -440,3 +440,36 @@ fn a_nak_has_neither_a_file_nor_options_in_its_fields() {
     assert_eq!((nak.codes(), nak.siaddr()), (vec![53, 54, 56], NOBODY));
     assert!(nak.bytes[44..236].iter().all(|&octet| octet == 0));
 }
+
+//= https://www.rfc-editor.org/rfc/rfc8925#section-3.1
+//= type=test
+//# Otherwise, the server MUST set it to zero.
+//= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
+//= type=test
+//# Otherwise, it MUST set the field to zero.
+#[test]
+fn ipv6_only_preferred_without_a_time_is_zero() {
+    let mut config = config();
+    config.servers[0].ipv6_only_preferred = Some(0);
+    let mut world = World::with(config);
+    let offer = world.ask(&Packet::client(1).asking_for(&[1, 108]).discover());
+    assert_eq!((offer.kind(), offer.yiaddr(), offer.number(108)), (Some(2), NOBODY, Some(0)));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc3011#section-2
+//= type=test
+//# The IPv4 address to which a DHCP server sends a reply to MUST be the same as it would chose when
+//# this option is not present.
+#[test]
+fn a_selected_subnet_changes_nothing_about_where_replies_go() {
+    let mut config = config();
+    config.settings.subnet_selection = true;
+    config.servers[2].relay = Relay::Any;
+    config.pools[2].next = Some(PoolIndex(1));
+    let mut world = World::with(config);
+    let client = Packet::client(1).relayed();
+    let plain = world.ask(&client.clone().discover());
+    let offer = world.ask(&Packet::client(2).relayed().option(118, &[172, 29, 1, 0]).discover());
+    assert_eq!(offer.yiaddr().octets(), [172, 29, 1, 200]);
+    assert_eq!((offer.to, offer.giaddr()), (plain.to, plain.giaddr()));
+}

@@ -367,6 +367,10 @@ fn the_same_circuit_behind_another_relay_is_another_client() {
 }
 
 /// RFC 5107 § 4: also for a renewal around the relay.
+//= https://www.rfc-editor.org/rfc/rfc5107#section-4
+//= type=test
+//# The DHCP server must also record the address in the suboption for use in subsequent messages to
+//# the DHCP client
 #[test]
 fn rly_15_the_relays_server_identifier_is_remembered() {
     let mut world = World::new();
@@ -377,6 +381,9 @@ fn rly_15_the_relays_server_identifier_is_remembered() {
 }
 
 /// RFC 3527 § 3: no address of another subnet than the one that is asked for.
+//= https://www.rfc-editor.org/rfc/rfc3527#section-3
+//= type=test
+//# the server MUST NOT offer an address that is not on the requested subnet or the link
 #[test]
 fn rly_12_a_selected_subnet_without_a_pool() {
     let mut config = config();
