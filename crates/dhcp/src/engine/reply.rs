@@ -275,8 +275,8 @@ impl Engine {
     }
 
     /// The station to send a frame to, if the client is on the ingress link: by its address, or
-    /// because it broadcast, or because its frame came from itself. The kernel's neighbour table stays out of it: it is
-    /// full long before a large link is.
+    /// because it broadcast, or because its frame came from itself. The kernel's neighbour table
+    /// stays out of it: it is full long before a large link is.
     fn mac_on_link(&self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Option<Mac> {
         let mac = exchange.request.hardware.mac().filter(|mac| mac.0[0] & 1 == 0);
         let station = exchange.datagram.link_source;

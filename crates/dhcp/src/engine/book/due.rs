@@ -65,6 +65,11 @@ impl Due {
         self.heap = ids.filter(|&(at, _)| at != NEVER).map(Reverse).collect();
     }
 
+    #[cfg(test)]
+    pub(super) fn entries(&self) -> usize {
+        self.heap.len()
+    }
+
     /// The earliest entry of each lease.
     pub(super) fn earliest(&self) -> BTreeMap<LeaseId, Boottime> {
         let mut earliest = BTreeMap::new();
