@@ -141,3 +141,42 @@ fn next_pools(plan: &Plan) -> Result<Vec<Option<u32>>, PlanError> {
     };
     plan.pools.iter().map(next_of).collect()
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_that_touch_are_joined_even_at_the_ends() {
+        let max = u32::MAX;
+        assert_eq!(joined(Vec::new()), []);
+        assert_eq!(joined(Vec::from([(max, max), (0, 0)])), [(0, 0), (max, max)]);
+        assert_eq!(joined(Vec::from([(max, max), (max - 1, max - 1)])), [(max - 1, max)]);
+        assert_eq!(joined(Vec::from([(5, 9), (0, 3), (4, 4), (11, 12)])), [(0, 9), (11, 12)]);
+        assert_eq!(joined(Vec::from([(0, max), (7, 8), (max, max)])), [(0, max)]);
+        assert_eq!(in_whole_blocks(&[(0, max)]), 1 << 32);
+        assert_eq!(in_whole_blocks(&[(4_095, 4_096), (max, max)]), 3 * 4_096);
+        assert_eq!(in_whole_blocks(&[(0, 0), (4_095, 4_095)]), 4_096);
+    }
+
+    /// All ways in which five pools can have next pools.
+    #[test]
+    fn every_chain_counts_each_pool_once() {
+        const POOLS: u32 = 5;
+        for way in 0..(POOLS + 1).pow(POOLS) {
+            let choice = |pool: u32| way / (POOLS + 1).pow(pool) % (POOLS + 1);
+            let next: Vec<_> = (0..POOLS).map(|pool| choice(pool).checked_sub(1)).collect();
+            let walked = |pool: u32| {
+                let mut seen = Vec::from([pool]);
+                while let Some(id) =
+                    next[seen[seen.len() - 1] as usize].filter(|id| !seen.contains(id))
+                {
+                    seen.push(id);
+                }
+                seen.len() as u32
+            };
+            let expected: Vec<_> = (0..POOLS).map(walked).collect();
+            assert_eq!(chain_lengths(&next), expected, "{next:?}");
+        }
+    }
+}

@@ -83,3 +83,61 @@ pub(crate) const fn below(digit: usize) -> u64 {
 pub(crate) const fn highest(word: u64) -> usize {
     63 - word.leading_zeros() as usize
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// The ends of all, and both sides of every kind of edge.
+    const EDGES: [u32; 14] = [
+        0,
+        1,
+        63,
+        64,
+        4_095,
+        4_096,
+        (1 << 18) - 1,
+        1 << 18,
+        (1 << 24) - 1,
+        1 << 24,
+        0x7fff_ffff,
+        0x8000_0000,
+        u32::MAX - 1,
+        u32::MAX,
+    ];
+
+    #[test]
+    fn digits_make_the_address_again() {
+        for address in EDGES {
+            let digits = [branch_digit, block_digit, word_digit, bit_digit].map(|of| of(address));
+            let again = digits.iter().fold(trunk(address) as usize, |all, digit| all * FAN + digit);
+            assert_eq!(again, address as usize);
+            assert!(digits.iter().all(|&digit| digit < FAN));
+        }
+    }
+
+    #[test]
+    fn blocks_and_trunks_begin_and_end_where_they_should() {
+        for address in EDGES {
+            let number = block(address);
+            assert_eq!(
+                (block_first(number), block_last(number)),
+                (address & !0xfff, address | 0xfff)
+            );
+            assert_eq!(trunk_last(trunk(address)), address | 0xff_ffff);
+        }
+    }
+
+    #[test]
+    fn spans_are_the_bits_that_they_say() {
+        for first in 0..FAN {
+            assert_eq!(highest(bit(first)), first);
+            assert_eq!(below(first).count_ones() as usize, first);
+            for last in first..FAN {
+                let expected = (first..=last).fold(0, |word, digit| word | bit(digit));
+                assert_eq!(span(first, last), expected);
+            }
+        }
+        assert_eq!(span(0, FAN - 1), ALL);
+    }
+}

@@ -312,3 +312,37 @@ fn windows(ranges: &[Range]) -> Vec<(u32, u32)> {
     };
     all.into_iter().flat_map(cut).collect()
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use core::net::Ipv4Addr;
+
+    fn cut(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
+        let range =
+            |&(a, b): &(u32, u32)| Range::new(Ipv4Addr::from_bits(a), Ipv4Addr::from_bits(b));
+        windows(&ranges.iter().map(range).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn windows_go_down_and_end_where_a_trunk_ends() {
+        let max = u32::MAX;
+        assert_eq!(cut(&[(0, 0), (max, max)]), [(max, max), (0, 0)]);
+        assert_eq!(cut(&[(3, 4), (5, 6), (9, 9)]), [(9, 9), (3, 6)]);
+        let edge = 1 << 24;
+        assert_eq!(cut(&[(edge - 1, edge)]), [(edge, edge), (edge - 1, edge - 1)]);
+        let all = cut(&[(0, max)]);
+        assert_eq!(all.len(), 256);
+        assert_eq!((all[0], all[255]), ((0xff00_0000, max), (0, edge - 1)));
+        assert!(all.windows(2).all(|pair| pair[1].1 + 1 == pair[0].0));
+    }
+
+    #[test]
+    fn branches_are_those_that_a_window_touches() {
+        let of = |bounds| branches(&bounds).collect::<Vec<_>>();
+        assert_eq!(of((0, 0)), [0]);
+        assert_eq!(of((BRANCH as u32 - 1, BRANCH as u32)), [0, BRANCH as u32]);
+        assert_eq!(of((u32::MAX, u32::MAX)), [u32::MAX - (BRANCH as u32 - 1)]);
+        assert_eq!(of((0xff00_0000, u32::MAX)).len(), FAN);
+    }
+}
