@@ -72,7 +72,8 @@ fn assert_answered(watch: &Tap, sent: &Reply) {
     watch.expect("the ACK", |r| r.op() == 2 && r.xid() == sent.xid() && r.is(kind::ACK));
 }
 
-/// One life: lease, renewal at T1, power off and reboot with the old address, rebinding at T2, release.
+/// One life: lease, renewal at T1, power off and reboot with the old address, rebinding at T2,
+/// release.
 fn live(program: Program, lease: u32, settings: &[&str]) {
     let timed = CONFIGURATION.replace("\"1d\"", &format!("\"{lease}s\""));
     let network = Network::new(&timed);

@@ -22,8 +22,8 @@ const SERVER: Ipv4Addr = Ipv4Addr::new(10, 84, 0, 1);
 /// Most new clients that come between two kills.
 const NEWCOMERS: u32 = 5_000;
 
-/// The scenario with room for tens of thousands of clients, on a server that leaves those alone whom
-/// it does not know: there a lost lease shows.
+/// The scenario with room for tens of thousands of clients, on a server that leaves those alone
+/// whom it does not know: there a lost lease shows.
 fn wide() -> String {
     CONFIGURATION
         .replace("lease-time = \"1d\"", "lease-time = \"1d\"\nauthoritative = \"no\"")
@@ -179,7 +179,8 @@ fn dur_01_every_ack_survives_a_power_cut() {
     println!("seed {seed}: {cuts} power cuts, {} ACKs kept", owners.count());
 }
 
-/// The configuration is read anew while exchanges are under way: nothing is lost, nobody is refused.
+/// The configuration is read anew while exchanges are under way: nothing is lost, nobody is
+/// refused.
 #[test]
 fn dur_05_reload_with_open_transactions() {
     let mut scene = wide_scene();

@@ -66,8 +66,8 @@ fn random_octets_get_no_answer() {
     assert_eq!(scene.client(1).lease().yiaddr().octets()[3], 254, "garbage took an address");
 }
 
-/// A DHCP message with one thing or several wrong: any `hlen`, options cut off, repeated, of any length,
-/// hidden in `file` and `sname`.
+/// A DHCP message with one thing or several wrong: any `hlen`, options cut off, repeated, of any
+/// length, hidden in `file` and `sname`.
 fn mangled(client: &Client<'_>, random: &mut Rng, number: u32) -> Message {
     let kinds = [kind::DISCOVER, kind::REQUEST, kind::DECLINE, kind::RELEASE, kind::INFORM];
     let mut message = client.message(kinds[random.usize(..kinds.len())]);
@@ -116,7 +116,8 @@ fn mangled_messages_do_no_harm() {
     assert!(!log.contains("panicked"), "{log}");
 }
 
-/// DISCOVERs without a REQUEST, each from another card: offers are bounded, and known clients renew.
+/// DISCOVERs without a REQUEST, each from another card: offers are bounded, and known clients
+/// renew.
 #[test]
 fn dur_07_starvation_by_discovers() {
     let mut scene = Scene::new();

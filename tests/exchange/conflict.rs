@@ -1,4 +1,5 @@
-//! Conflict detection: an address that somebody has set by hand, and a station that answers for all.
+//! Conflict detection: an address that somebody has set by hand, and a station that answers for
+//! all.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;

@@ -57,7 +57,8 @@ fn cve_2025_11232_names_that_clean_to_nothing() {
     survives(&mut scene, &messages);
 }
 
-/// dhcpd: labels longer than 63 octets; busybox: compression that points at itself, names without end.
+/// dhcpd: labels longer than 63 octets; busybox: compression that points at itself, names without
+/// end.
 #[test]
 fn cve_2022_2929_2016_2148_names_in_labels() {
     let mut scene = Scene::new();

@@ -133,8 +133,8 @@ impl<'t> Crowd<'t> {
         Self { tap, clients, manners: Manners::default() }
     }
 
-    /// Every client goes through DISCOVER and REQUEST, and begins again after a NAK. Gives back each
-    /// one's ACK, if any, in the order of the clients.
+    /// Every client goes through DISCOVER and REQUEST, and begins again after a NAK. Gives back
+    /// each one's ACK, if any, in the order of the clients.
     pub fn lease(&self) -> Vec<Option<Reply>> {
         let mut acks = vec![None; self.clients.len()];
         let discovers = self.clients.iter().map(|c| Question::broadcast(c, c.discover()));

@@ -10,8 +10,8 @@ use std::thread;
 
 use super::namespace::{Lab, in_user_namespace};
 
-/// Can this process mount what needs the machine's real root? A user namespace cannot; where CI runs it
-/// has to.
+/// Can this process mount what needs the machine's real root? A user namespace cannot; where CI
+/// runs it has to.
 pub fn can_mount() -> bool {
     let able = !in_user_namespace();
     assert!(able || std::env::var_os("CI").is_none(), "CI has to run the tests of disks as root");

@@ -1,8 +1,8 @@
 //! A disk whose power can be cut: what was not flushed is lost, sector by sector, at random.
 //!
 //! The daemon writes to ext4, on a loop device, on the one file of a FUSE file system that this
-//! process serves. Writes go to a volatile cache; only the kernel's flush, which a loop device passes
-//! on as fsync, makes them durable. A cut keeps any subset of what the cache held, as
+//! process serves. Writes go to a volatile cache; only the kernel's flush, which a loop device
+//! passes on as fsync, makes them durable. A cut keeps any subset of what the cache held, as
 //! drives do, and from then on every access fails.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! A relay agent made by hand: a machine between a client network and the server, and a socket on it.
+//! A relay agent made by hand: a machine between a client network and the server, and a socket on
+//! it.
 
 use std::net::{Ipv4Addr, UdpSocket};
 

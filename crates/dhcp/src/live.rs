@@ -1,7 +1,7 @@
 //! What the running server adds to the menus: leases, taken addresses, usage and states, as rows.
 //!
-//! The tree asks with a [`Want`]; what the engine knows is fetched by [`Order`]s in pages, so that a
-//! listing of a million leases never stalls a packet.
+//! The tree asks with a [`Want`]; what the engine knows is fetched by [`Order`]s in pages, so that
+//! a listing of a million leases never stalls a packet.
 
 use core::net::Ipv4Addr;
 use core::time::Duration;

@@ -76,7 +76,8 @@ impl Pools {
         Ok(Self::with_spaces(plan, &checked, &old.spaces, generation, old.newest.clone()))
     }
 
-    /// An empty plan that knows the spaces of this universe: for [`reconfigure`](Self::reconfigure).
+    /// An empty plan that knows the spaces of this universe: for
+    /// [`reconfigure`](Self::reconfigure).
     pub fn plan(&self) -> Plan {
         Plan::with_spaces(self.0.space_plans.to_vec())
     }
