@@ -32,7 +32,9 @@ const PROTOCOL: &[u8] = &[
     code::PARAMETER_REQUEST_LIST,
     code::MAX_MESSAGE_SIZE,
     code::CLIENT_ID,
+    code::RAPID_COMMIT,
     code::RELAY_AGENT,
+    code::SUBNET_SELECTION,
 ];
 
 /// A reply before it has bytes.

@@ -33,10 +33,11 @@ impl Engine {
         //# If the DHCPDISCOVER does not contain the Auto-Configure option but | contains the
         //# IPv6-Only Preferred option, the processing rules for | the IPv6-Only Preferred option
         //# apply.
-        if self.prefers_ipv6(exchange) {
+        let may_begin = self.may_begin(exchange);
+        if may_begin.is_ok() && self.prefers_ipv6(exchange) {
             return self.offer_ipv6(exchange, out);
         }
-        let found = self.may_begin(exchange).and_then(|()| self.find(exchange, requested, out));
+        let found = may_begin.and_then(|()| self.find(exchange, requested, out));
         match found {
             Err(reason) => self.silent(Some(exchange), exchange.request, reason, out),
             Ok(id) if self.book.get(id).state == State::Testing => {}

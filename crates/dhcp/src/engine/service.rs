@@ -9,7 +9,7 @@ use ipnet::Ipv4Net;
 use leasehold_pool::{PoolId, Pools, SpaceId};
 
 use super::book::Book;
-use super::lease::ServerKey;
+use super::lease::{ServerKey, State};
 use crate::config::{AddressPool, Config, PoolIndex, Relay, Server, ServerIndex};
 use crate::event::Silence;
 use crate::input::Datagram;
@@ -211,13 +211,13 @@ impl Services {
         let on_link = ingress.is_some() && site.is_on_link(datagram.interface, request.ciaddr);
         let routed =
             !request.ciaddr.is_unspecified() && !datagram.destination.is_broadcast() && !on_link;
+        if routed && self.is_orphaned(site, request.ciaddr) {
+            return Err(Silence::Withheld);
+        }
         let index = match routed {
             true => self.by_ciaddr(site, request.ciaddr, ingress),
             false => ingress,
         };
-        //= https://www.rfc-editor.org/rfc/rfc2131#section-1
-        //# A host should not act as a DHCP server unless explicitly configured to do so by a system
-        //# administrator.
         match site.subnet_selection(request) {
             Some(link) => self.select_subnet(site, index, link, request, datagram),
             None => {
@@ -326,6 +326,18 @@ impl Services {
             .or_else(|| self.served.iter().find_map(|served| holds(served.space)))
             .or_else(|| (0..self.served.len() as u16).map(ServerIndex).find_map(gives))
             .or(ingress)
+    }
+
+    /// Whether the address is leased by a server that is not configured now: disabled, most
+    /// likely. What it promised holds, and no other server is to judge it.
+    fn is_orphaned(&self, site: Site<'_>, address: Ipv4Addr) -> bool {
+        let mut spaces = self.spaces().chain([SpaceId::MAIN]);
+        spaces.any(|space| {
+            let lease = site.book.at((space, address)).map(|id| site.book.get(id));
+            lease.is_some_and(|lease| {
+                lease.state == State::Bound && self.with_key(lease.server).is_none()
+            })
+        })
     }
 
     fn of(&self, ServerIndex(at): ServerIndex) -> Option<&Served> {

@@ -143,8 +143,7 @@ menu! {
         lease_time: Lasting = preset("30m").always().exported()
             .earlier(&[((6, 20), "3d"), ((7, 12), "10m")]),
         /// What tells one dynamic client from another.
-        dynamic_lease_identifiers: Vec<Identifier> = preset("client-mac,client-id").always()
-            .not_obeyed(),
+        dynamic_lease_identifiers: Vec<Identifier> = preset("client-mac,client-id").always(),
         //= https://www.rfc-editor.org/rfc/rfc1534#section-2
         //# the decision to allow a DHCP server to return automatic addresses must be under the
         //# control of the system administrator.
@@ -207,7 +206,7 @@ menu! {
         /// Tells RADIUS the TR-101 parts of option 82.
         support_broadband_tr101: bool = preset("no").always().not_obeyed(),
         /// Tells clients for how long to do without IPv4 (option 108).
-        ipv6_only_preferred: DelayThreshold = preset("none").not_obeyed(),
+        ipv6_only_preferred: DelayThreshold = preset("none"),
         /// Whether the server is switched off.
         disabled: bool = preset("no").always().flag('X').earlier(&[((7, 0), "yes")]),
         /// Free text.

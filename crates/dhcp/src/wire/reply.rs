@@ -215,7 +215,9 @@ impl Reply {
                 self.write_option(option, out);
                 continue;
             }
-            for (bit, field) in [1, 2].into_iter().zip(&mut fields) {
+            // BOOTP knows no overload: its client would read options as a file's name.
+            let is_dhcp = self.has(code::MESSAGE_TYPE);
+            for (bit, field) in [1, 2].into_iter().zip(&mut fields).filter(|_| is_dhcp) {
                 let file_is_taken = bit == 1 && !header.file.is_empty();
                 //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
                 //# Any individual option in the 'options', 'sname' and 'file' fields MUST be

@@ -104,3 +104,19 @@ fn btp_09_a_servers_message_from_a_client() {
         assert_eq!(event.counter(), "malformed-server-message");
     }
 }
+
+/// BOOTP knows no overload: its client would take options in `file` for a file's name.
+#[test]
+fn a_bootp_reply_that_is_full_has_no_overload() {
+    use leasehold_dhcp::config::{OptionEntry, OptionSet, Value};
+    let forced = |code| {
+        let value = Value::Bytes(Box::from([7; 30]));
+        OptionEntry { code, force: true, value }
+    };
+    let mut config = config();
+    config.servers[0].bootp_support = BootpSupport::Dynamic;
+    config.servers[0].options = OptionSet::new(vec![forced(150), forced(151)]);
+    let reply = World::with(config).ask(&Packet::client(1));
+    assert_eq!((reply.bytes.len(), reply.has(52), reply.has(151)), (300, false, false));
+    assert!(reply.bytes[44..236].iter().all(|&octet| octet == 0));
+}

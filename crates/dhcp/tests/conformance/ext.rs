@@ -229,3 +229,13 @@ fn ext_21_long_search_lists_are_split_at_any_octet() {
     let offer = with(vec![entry(119, &list)]).ask(&packet.discover());
     assert_eq!(offer.option(119), Some(list));
 }
+
+#[test]
+fn ext_13_no_configuration_puts_rapid_commit_where_it_means_nothing() {
+    let entry = OptionEntry { force: true, ..entry(80, &[]) };
+    let mut world = with(vec![entry]);
+    let client = Packet::client(1).option(80, &[]).asking_for(&[1, 80]);
+    let offer = world.ask(&client.clone().discover());
+    let ack = world.ask(&client.selecting(&offer));
+    assert!(!offer.has(80) && !ack.has(80));
+}

@@ -210,7 +210,7 @@ fn opt_20_long_classless_routes() {
 
 #[test]
 fn opt_22_every_code_is_told_octet_by_octet() {
-    let protocol = [50, 51, 52, 53, 54, 55, 57, 58, 59, 61, 82];
+    let protocol = [50, 51, 52, 53, 54, 55, 57, 58, 59, 61, 80, 82, 118];
     let codes: Vec<u8> = (1..255).filter(|code| !protocol.contains(code)).collect();
     for code in codes {
         let value = [code, 0, 255, 7];

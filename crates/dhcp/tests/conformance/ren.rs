@@ -239,3 +239,20 @@ fn a_rebinding_client_outside_the_prefixes_of_the_interface() {
     let target = std::net::SocketAddrV4::new(other, 68);
     assert_eq!((ack.kind(), ack.link()), (Some(5), Some((mac(1), target))));
 }
+
+/// A server is disabled while its clients have leases: no other server judges them.
+#[test]
+fn the_lease_of_a_disabled_server_is_nobody_elses_to_judge() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1).relayed());
+    world.reconfigure(|config| {
+        config.servers.remove(2);
+        config.servers[0].address_pool =
+            leasehold_dhcp::config::AddressPool::Pool(leasehold_dhcp::config::PoolIndex(2));
+        config.leases = [fixed(1, lan(20))].into_iter().collect();
+    });
+    let mut packet = Packet { interface: UPLINK, ..Packet::client(1) }.renew(held);
+    packet.link_source = None;
+    let event = world.silent(&packet);
+    assert!(matches!(event, Event::Silent { reason: Silence::Withheld, .. }), "{event}");
+}
