@@ -221,6 +221,9 @@ impl Services {
         match site.subnet_selection(request) {
             Some(link) => self.select_subnet(site, index, link, request, datagram),
             None => {
+                //= https://www.rfc-editor.org/rfc/rfc2131#section-1
+                //# A host should not act as a DHCP server unless explicitly configured to do so by
+                //# a system administrator.
                 let index = index.ok_or(Silence::NoServer)?;
                 self.service(site, index, None, request, datagram)
             }

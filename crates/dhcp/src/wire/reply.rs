@@ -215,6 +215,9 @@ impl Reply {
                 self.write_option(option, out);
                 continue;
             }
+            //= https://www.rfc-editor.org/rfc/rfc2132#section-2
+            //# Except for the options in section 9, all options may be used with either DHCP or
+            //# BOOTP.
             // BOOTP knows no overload: its client would read options as a file's name.
             let is_dhcp = self.has(code::MESSAGE_TYPE);
             for (bit, field) in [1, 2].into_iter().zip(&mut fields).filter(|_| is_dhcp) {

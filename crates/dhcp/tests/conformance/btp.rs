@@ -106,6 +106,9 @@ fn btp_09_a_servers_message_from_a_client() {
 }
 
 /// BOOTP knows no overload: its client would take options in `file` for a file's name.
+//= https://www.rfc-editor.org/rfc/rfc2132#section-2
+//= type=test
+//# Except for the options in section 9, all options may be used with either DHCP or BOOTP.
 #[test]
 fn a_bootp_reply_that_is_full_has_no_overload() {
     use leasehold_dhcp::config::{OptionEntry, OptionSet, Value};
