@@ -1,4 +1,4 @@
-//! Lock-free IPv4 address pools: ranges, `next-pool` chaining, exact exhaustion.
+#![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
 
