@@ -201,3 +201,15 @@ fn two_hundred_changes_under_load_lose_nothing() {
     let late = scene.client(500).lease();
     assert!(!held.contains(&late.yiaddr()), "no address has two owners");
 }
+
+#[test]
+fn a_renamed_server_keeps_its_leases() {
+    let scene = Scene::new();
+    let crowd = Crowd::new(&scene.tap, 1, 40);
+    let held: Vec<_> = crowd.lease().iter().flatten().map(|ack| ack.yiaddr()).collect();
+    done(&scene, &["/ip dhcp-server set dhcp-server-83 name=tower"]);
+    let renewed = crowd.renew(&held, scene.server_mac, SERVER);
+    assert_eq!(renewed.iter().flatten().filter(|reply| reply.is(kind::ACK)).count(), 40);
+    let count = done(&scene, &["/ip dhcp-server lease print count-only where server=tower"]);
+    assert_eq!(count.trim(), "40");
+}

@@ -45,9 +45,7 @@ impl Config {
         if lease.status != Status::Bound || !self.serves(lease) {
             return None;
         }
-        let Some(server) = new.servers.iter().find(|server| server.name == lease.server) else {
-            return Some(Orphaned::ServerGone);
-        };
+        let Some(server) = self.heir(new, lease) else { return Some(Orphaned::ServerGone) };
         if !(new.gives(server, lease) || new.leases.at(address).next().is_some()) {
             return Some(Orphaned::OutsidePools);
         }
@@ -56,6 +54,17 @@ impl Config {
             Some((network.address, network.prefix_len(), network.gateways.clone()))
         };
         (told(self).is_some() && told(self) != told(new)).then_some(Orphaned::OtherNetwork)
+    }
+
+    /// The server of `new` that is the lease's: that of its name, else one that was renamed and
+    /// serves the same clients.
+    fn heir<'a>(&self, new: &'a Self, lease: &LeaseView) -> Option<&'a Server> {
+        let named = new.servers.iter().find(|server| server.name == lease.server);
+        named.or_else(|| {
+            let old = self.servers.iter().find(|server| server.name == lease.server)?;
+            let same = |it: &&Server| it.interface == old.interface && it.relay == old.relay;
+            new.servers.iter().find(same)
+        })
     }
 
     /// Whether the client could renew the lease now.
