@@ -218,9 +218,6 @@ impl Services {
             true => self.by_ciaddr(site, request.ciaddr, ingress),
             false => ingress,
         };
-        //= https://www.rfc-editor.org/rfc/rfc2131#section-1
-        //# A host should not act as a DHCP server unless explicitly configured to do so by a system
-        //# administrator.
         match site.subnet_selection(request) {
             Some(link) => self.select_subnet(site, index, link, request, datagram),
             None => {
