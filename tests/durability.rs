@@ -12,7 +12,8 @@ use std::thread;
 use std::time::Duration;
 
 use lab::crowd::{Crowd, Manners, Owners, Question, converse};
-use lab::disk::{Disk, can_mount};
+use lab::disk::Disk;
+use lab::namespace::is_real_root;
 use lab::power::PowerDisk;
 use lab::scene::CONFIGURATION;
 use lab::{Client, Curtain, Envelope, Scene, code, eventually, kind};
@@ -139,7 +140,7 @@ fn dur_01_every_ack_survives_sigkill() {
 /// Power cuts at random moments under load. Rounds by `LEASEHOLD_CUTS`.
 #[test]
 fn dur_01_every_ack_survives_a_power_cut() {
-    if !can_mount() {
+    if !is_real_root("a loop device") {
         return;
     }
     let cuts = u32::try_from(setting("LEASEHOLD_CUTS", 4)).unwrap();
@@ -226,7 +227,7 @@ fn sel_18_the_last_ack_before_the_kill() {
 
 #[test]
 fn sel_17_dur_02_a_full_disk_and_room_again() {
-    if !can_mount() {
+    if !is_real_root("a loop device") {
         return;
     }
     let mut scene = Scene::prepared(&CONFIGURATION.replace("\"1d\"", "\"1h\""));
@@ -335,7 +336,7 @@ fn a_missing_state_directory() {
 /// The rig itself: what was synced survives each cut, and a file that never was does not always.
 #[test]
 fn laboratory_a_power_cut_takes_what_was_not_synced() {
-    if !can_mount() {
+    if !is_real_root("a loop device") {
         return;
     }
     let lab = lab::Lab::new();

@@ -8,18 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use super::namespace::{Lab, in_user_namespace};
-
-/// Can this process mount what needs the machine's real root? A user namespace cannot; where CI
-/// runs it has to.
-pub fn can_mount() -> bool {
-    let able = !in_user_namespace();
-    assert!(able || std::env::var_os("CI").is_none(), "CI has to run the tests of disks as root");
-    if !able {
-        println!("NOT TESTED: loop devices need root outside of a user namespace");
-    }
-    able
-}
+use super::namespace::Lab;
 
 /// A mount in a mount namespace of its own. Nothing but descriptors keeps it: when the test and the
 /// daemon are gone, so are the mount, the namespace and any loop device below.

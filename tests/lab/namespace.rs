@@ -174,7 +174,7 @@ impl Namespace {
         let output = self.command("ip").args(arguments).output().unwrap();
         let unknown = String::from_utf8_lossy(&output.stderr).contains("Unknown device type");
         if unknown {
-            eprintln!("NOT TESTED: this kernel has no interfaces of type {link_type}");
+            let _ = writeln!(io::stderr(), "NOT TESTED: this kernel has no {link_type} interfaces");
         } else if output.status.success() {
             self.ip("link delete dev probe");
         }
@@ -236,8 +236,19 @@ fn check(result: libc::c_int) -> io::Result<()> {
 const MARK: &str = "LEASEHOLD_IN_USER_NAMESPACE";
 
 /// Did [`become_root`] start this process?
-pub fn in_user_namespace() -> bool {
+fn in_user_namespace() -> bool {
     std::env::var_os(MARK).is_some()
+}
+
+/// Is this the machine's root, whom `what` needs? Says so where it is not; CI has to be.
+pub fn is_real_root(what: &str) -> bool {
+    become_root();
+    let real = !in_user_namespace();
+    assert!(real || std::env::var_os("CI").is_none(), "CI has to test {what} as root");
+    if !real {
+        let _ = writeln!(io::stderr(), "NOT TESTED: {what} needs root outside a user namespace");
+    }
+    real
 }
 
 /// Namespaces need root. Without it the whole test program starts again as root of a user
