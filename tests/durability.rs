@@ -133,8 +133,8 @@ fn dur_01_every_ack_survives_sigkill() {
     }
     scene.server.start();
     assert_kept(&scene, &owners, 2_000_000);
-    assert!(owners.count() > 100, "the load was no load: {}", owners.count());
-    println!("seed {seed}: {rounds} rounds, {} ACKs kept", owners.count());
+    assert!(owners.seen() > 50, "the load was no load: {}", owners.seen());
+    println!("seed {seed}: {rounds} kills, {} ACKs, {} leases kept", owners.seen(), owners.count());
 }
 
 /// Power cuts at random moments under load. Rounds by `LEASEHOLD_CUTS`.
@@ -176,8 +176,8 @@ fn dur_01_every_ack_survives_a_power_cut() {
         scene.server.kill();
         println!("round {round}: cut after {delay:?}, {} leases promised", owners.count());
     }
-    assert!(owners.count() > 50, "the load was no load: {}", owners.count());
-    println!("seed {seed}: {cuts} power cuts, {} ACKs kept", owners.count());
+    assert!(owners.seen() > 20, "the load was no load: {}", owners.seen());
+    println!("seed {seed}: {cuts} cuts, {} ACKs, {} leases kept", owners.seen(), owners.count());
 }
 
 /// The configuration is read anew while exchanges are under way: nothing is lost, nobody is

@@ -194,12 +194,14 @@ impl<'t> Crowd<'t> {
 pub struct Owners {
     by_address: BTreeMap<Ipv4Addr, Mac>,
     by_client: BTreeMap<Mac, Ipv4Addr>,
+    seen: u64,
 }
 
 impl Owners {
     /// An ACK was seen: the address is this client's, was nobody else's, and is its only one.
     pub fn acknowledged(&mut self, ack: &Reply) {
         assert!(ack.is(kind::ACK), "{ack:?}");
+        self.seen += 1;
         let (address, client) = (ack.yiaddr(), ack.mac());
         let owner = *self.by_address.entry(address).or_insert(client);
         assert_eq!(owner, client, "{address} has two owners");
@@ -220,6 +222,11 @@ impl Owners {
 
     pub fn iter(&self) -> impl Iterator<Item = (Ipv4Addr, Mac)> {
         self.by_address.iter().map(|(address, mac)| (*address, *mac))
+    }
+
+    /// How many ACKs, renewals among them.
+    pub fn seen(&self) -> u64 {
+        self.seen
     }
 
     pub fn count(&self) -> usize {
