@@ -110,7 +110,8 @@ impl Keeper {
         }
         let compiled = configuration::compile(&loaded.tree);
         tell(&compiled.flaws);
-        let Loaded { text, tree, document, .. } = loaded;
+        let Loaded { text, mut tree, document, .. } = loaded;
+        tree.not_obeyed().iter().for_each(|warning| tracing::warn!("{warning}"));
         let roster = Roster::new(&tree, &compiled.flaws);
         let keeper = Self {
             tree,
@@ -184,6 +185,7 @@ impl Keeper {
         }
         let names = self.interfaces.iter().map(|interface| interface.name.clone());
         tree.set_interfaces(names);
+        tree.not_obeyed().iter().for_each(|warning| tracing::warn!("{warning}"));
         let compiled = self.checked(&tree, confirmed, plane)?;
         self.write_ids(&tree)?;
         tell(&compiled.flaws);

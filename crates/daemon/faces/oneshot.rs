@@ -246,7 +246,8 @@ fn show(
             format!("{said}{}", if said.ends_with('\n') { "" } else { "\n" })
         }
         (Some(menu), None) if matches!(command.verb.as_str(), "print" | "getall" | "get") => {
-            let form = Form::of(command, menu);
+            let as_value = put || command.verb == "get";
+            let form = if as_value { Form::AsValue } else { Form::of(command, menu) };
             let width = io::stdout().is_terminal().then(width).flatten();
             print::print(menu, records, form, &Layout::of(command, width))
         }
