@@ -310,7 +310,7 @@ fn a_long_boot_file_is_in_the_option_alone() {
 
 /// RouterOS 42: variables in values.
 #[test]
-fn variables_are_filled_in() {
+fn ext_25_variables_are_filled_in() {
     let template = |pieces: Vec<Piece>| OptionEntry {
         code: 150,
         force: false,
