@@ -125,7 +125,7 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-/// A store that has been opened and read, and whose writer has not started yet.
+/// A store that has been opened, and whose writer has not started yet.
 #[derive(Debug)]
 pub struct Opened {
     directory: PathBuf,
@@ -139,13 +139,8 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens the store in the state directory, made if need be, and gives every record that
-    /// rebuilds the book to `restore`, in order for each address.
-    pub fn open(
-        directory: &Path,
-        settings: Settings,
-        restore: impl FnMut(Record),
-    ) -> Result<Self, OpenError> {
+    /// Opens the store in the state directory, made if need be.
+    pub fn open(directory: &Path, settings: Settings) -> Result<Self, OpenError> {
         let unusable = |error| OpenError::Directory(directory.to_owned(), error);
         fs::create_dir_all(directory).map_err(unusable)?;
         let lock = lock(directory)?;
@@ -153,23 +148,33 @@ impl Opened {
         let fault = |fault| OpenError::Store(path.clone(), fault);
         let existed = path.join("db").exists();
         let database = Database::open(&path, &settings).map_err(fault)?;
-        let (folding, loaded) = Folding::load(&database, restore).map_err(fault)?;
-        let sequence = database::fenced(|| database.newest()).map_err(fault)?;
+        let (sequence, newest) = database::fenced(|| database.newest()).map_err(fault)?;
         let marker = Marker::read(&marker_path(directory));
-        let trust = match marker::judge(existed, marker, database.id(), sequence) {
-            Trust::Sound if loaded.corrupt > 0 => {
-                Trust::Suspect(Suspicion::Corrupt { values: loaded.corrupt })
-            }
-            trust => trust,
-        };
-        let marker = Marker { id: database.id(), sequence };
-        marker.write(&marker_path(directory)).map_err(unusable)?;
-        let newest = Wall(loaded.newest);
-        let directory = directory.to_owned();
+        let trust = marker::judge(existed, marker, database.id(), sequence);
+        let (directory, folding) = (directory.to_owned(), Folding::default());
         Ok(Self { directory, settings, database, folding, lock, trust, newest, sequence })
     }
 
-    /// How far it can be believed.
+    /// Gives every record that rebuilds the book to `restore`, in order for each address. Gives
+    /// back how far the store can be believed now that all of it has been read.
+    pub fn load(&mut self, restore: impl FnMut(Record)) -> Result<Trust, OpenError> {
+        let fault = |fault| OpenError::Store(store_path(&self.directory), fault);
+        let (folding, loaded) = Folding::load(&self.database, restore).map_err(fault)?;
+        self.folding = folding;
+        self.newest = self.newest.max(loaded.newest);
+        // A turn that had to be set aside is no turn any more.
+        (self.sequence, _) = database::fenced(|| self.database.newest()).map_err(fault)?;
+        if loaded.corrupt > 0 && self.trust == Trust::Sound {
+            self.trust = Trust::Suspect(Suspicion::Corrupt { values: loaded.corrupt });
+        }
+        // From here on the store is what it is: the next start compares with that.
+        let marker = Marker { id: self.database.id(), sequence: self.sequence };
+        let unusable = |error| OpenError::Directory(self.directory.clone(), error);
+        marker.write(&marker_path(&self.directory)).map_err(unusable)?;
+        Ok(self.trust)
+    }
+
+    /// How far it can be believed, as far as is known before it is read.
     #[must_use]
     pub fn trust(&self) -> Trust {
         self.trust
@@ -187,7 +192,7 @@ impl Opened {
         self.sequence
     }
 
-    /// Starts the writer; it reports to `notify`, from its own thread.
+    /// Starts the writer, once everything is loaded; it reports to `notify`, from its own thread.
     pub fn start(self, notify: impl FnMut(Outcome) + Send + 'static) -> std::io::Result<Store> {
         let (orders, received) = mpsc::channel();
         let now = Instant::now();

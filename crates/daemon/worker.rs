@@ -201,16 +201,21 @@ impl Plane {
         let plan = config.plan(interfaces, Plan::new());
         let pools = Pools::new(&plan).map_err(StartError::Pools)?;
         let now = clock::now();
-        let mut restored = Vec::new();
-        let opened =
-            Opened::open(&settings.state, settings.store.clone(), |record| restored.push(record));
-        let opened = opened.map_err(StartError::Store)?;
+        let mut opened =
+            Opened::open(&settings.state, settings.store.clone()).map_err(StartError::Store)?;
         let start = start(&opened, now);
         let mut engine = Engine::new(Arc::clone(config), pools.clone(), start, settings.seed);
-        let leases = restored.len();
-        restored.into_iter().for_each(|record| engine.restore(record));
+        let mut records = 0u64;
+        let loaded = opened.load(|record| {
+            records += 1;
+            engine.restore(record);
+        });
+        if let Trust::Suspect(why) = loaded.map_err(StartError::Store)? {
+            tracing::warn!("{why}: addresses are probed before they are offered");
+            engine.distrust(now);
+        }
         let sequence = opened.sequence();
-        tracing::info!(records = leases, turn = sequence, "lease store read");
+        tracing::info!(records, turn = sequence, "lease store read");
         let (sender, outcomes) = mpsc::unbounded_channel();
         // A worker that has ended hears nothing.
         let store = opened.start(move |outcome| drop(sender.send(outcome)));
@@ -444,10 +449,7 @@ impl Plane {
 fn start(opened: &Opened, now: Now) -> Start {
     let store = match opened.trust() {
         Trust::New | Trust::Sound => StoreState::Intact,
-        Trust::Suspect(why) => {
-            tracing::warn!("{why}: addresses are probed before they are offered");
-            StoreState::Suspect
-        }
+        Trust::Suspect(_) => StoreState::Suspect,
     };
     let newest = Some(opened.newest()).filter(|newest| *newest != Wall(0));
     Start { now, newest, store }

@@ -13,7 +13,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::Settings;
+use leasehold_dhcp::Wall;
+
+use super::{Settings, codec};
 
 /// Why the store does not do what it should.
 #[derive(Debug)]
@@ -156,17 +158,24 @@ impl Database {
         self.id
     }
 
-    /// The newest turn that the store holds, folded ones included.
-    pub(super) fn newest(&self) -> Result<u64, Fault> {
-        let folded = self.db.get("folded")?.and_then(|bytes| bytes.as_ref().try_into().ok());
-        let folded = folded.map_or(0, u64::from_be_bytes);
-        let last = self.turns.last()?.and_then(|(key, _)| turn_of_key(&key));
-        Ok(last.unwrap_or(0).max(folded))
+    /// The newest turn that the store holds, folded ones included, and the newest time in it.
+    pub(super) fn newest(&self) -> Result<(u64, Wall), Fault> {
+        let folded = self.db.get("folded")?;
+        let folded = folded.and_then(|bytes| <[u8; 16]>::try_from(bytes.as_ref()).ok());
+        let folded = folded.map_or(0, u128::from_be_bytes);
+        let (mut turn, mut wall) = ((folded >> 64) as u64, Wall(folded as u64));
+        if let Some((key, chunk)) = self.turns.last()? {
+            let records = codec::records(&chunk).unwrap_or_default();
+            wall = records.iter().map(|record| record.at).max().unwrap_or(wall).max(wall);
+            turn = turn_of_key(&key).unwrap_or(turn).max(turn);
+        }
+        Ok((turn, wall))
     }
 
     /// Notes that all turns up to `through` are folded, before they are removed.
-    pub(super) fn set_folded(&self, through: u64) -> Result<(), Fault> {
-        self.db.insert("folded", &through.to_be_bytes())?;
+    pub(super) fn set_folded(&self, through: u64, newest: Wall) -> Result<(), Fault> {
+        let folded = u128::from(through) << 64 | u128::from(newest.0);
+        self.db.insert("folded", &folded.to_be_bytes())?;
         Ok(())
     }
 

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::vec;
 
-use leasehold_dhcp::Record;
 use leasehold_dhcp::record::Location;
+use leasehold_dhcp::{Record, Wall};
 
 use super::codec;
 use super::database::{Database, Fault, fenced, turn_key, turn_of_key};
@@ -27,6 +27,7 @@ pub(super) struct Folding {
 #[derive(Debug)]
 struct Generation {
     through: u64,
+    newest: Wall,
     rows: vec::IntoIter<(Location, Vec<(u64, Record)>)>,
 }
 
@@ -38,7 +39,7 @@ pub(super) struct Loaded {
     /// Values that had to be set aside.
     pub corrupt: u64,
     /// The newest time on any record.
-    pub newest: u64,
+    pub newest: Wall,
 }
 
 const REMOVALS: usize = 512;
@@ -52,9 +53,11 @@ impl Folding {
     ) -> Result<(Self, Loaded), Fault> {
         let mut loaded = Loaded::default();
         let mut changes = fenced(|| turns(database, &mut loaded))?;
-        let through = fenced(|| database.newest())?;
+        let (through, newest) = fenced(|| database.newest())?;
+        loaded.newest = newest;
         let generation = Generation {
             through,
+            newest,
             rows: changes.clone().into_iter().collect::<Vec<_>>().into_iter(),
         };
         fenced(|| {
@@ -111,7 +114,7 @@ impl Folding {
                 return Ok(());
             }
             database.sync()?;
-            return fenced(|| database.set_folded(generation.through));
+            return fenced(|| database.set_folded(generation.through, generation.newest));
         }
         let through = generation.through;
         if fenced(|| remove_turns(database, through))? {
@@ -132,7 +135,7 @@ impl Folding {
 fn emit(row: &Row, location: &Location, loaded: &mut Loaded, restore: &mut impl FnMut(Record)) {
     loaded.rows += 1;
     for record in row.records(location) {
-        loaded.newest = loaded.newest.max(record.at.0);
+        loaded.newest = loaded.newest.max(record.at);
         restore(record);
     }
 }
@@ -167,7 +170,9 @@ fn freeze(tail: Vec<(u64, Vec<u8>)>) -> Option<Generation> {
         // Our own encoding of a moment ago; it cannot fail to decode.
         note(&mut changes, sequence, codec::records(&chunk).unwrap_or_default());
     }
-    Some(Generation { through, rows: changes.into_iter().collect::<Vec<_>>().into_iter() })
+    let all = changes.values().flatten();
+    let newest = all.map(|(_, record)| record.at).max().unwrap_or_default();
+    Some(Generation { through, newest, rows: changes.into_iter().collect::<Vec<_>>().into_iter() })
 }
 
 /// Applies what is newer than the row; `ended` gets each tenure that ends and the turn it ends in.

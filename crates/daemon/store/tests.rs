@@ -120,8 +120,9 @@ fn settings() -> Settings {
 
 fn start(directory: &Path, settings: Settings) -> Running {
     let mut restored = Vec::new();
-    let opened = Opened::open(directory, settings, |record| restored.push(record)).unwrap();
-    let (trust, sequence) = (opened.trust(), opened.sequence());
+    let mut opened = Opened::open(directory, settings).unwrap();
+    let trust = opened.load(|record| restored.push(record)).unwrap();
+    let sequence = opened.sequence();
     let (sender, outcomes) = channel();
     let store = opened.start(move |outcome| drop(sender.send(outcome))).unwrap();
     Running { store, outcomes, restored, trust, sequence }
@@ -303,7 +304,7 @@ fn a_store_that_is_removed_is_written_anew() {
     std::fs::remove_dir_all(&state).unwrap();
     let turn = running.append(&[record(253, 1001, bound(2))]);
     running.durable(turn);
-    let refused = Opened::open(&state, settings(), drop).unwrap_err();
+    let refused = Opened::open(&state, settings()).unwrap_err();
     assert!(matches!(refused, OpenError::Locked(_)), "{refused}");
     drop(running);
     let running = start(&state, settings());
@@ -381,7 +382,7 @@ fn corrupt_values_are_set_aside_and_the_rest_opens() {
 fn a_second_process_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let _running = start(directory.path(), settings());
-    let refused = Opened::open(directory.path(), settings(), drop).unwrap_err();
+    let refused = Opened::open(directory.path(), settings()).unwrap_err();
     assert!(matches!(refused, OpenError::Locked(_)), "{refused}");
 }
 

@@ -245,7 +245,7 @@ impl Writer {
         if database.id() != self.id {
             return Err(Fault::Foreign);
         }
-        let newest = fenced(|| database.newest())?;
+        let (newest, _) = fenced(|| database.newest())?;
         if newest < self.durable {
             return Err(Fault::Lost(newest, self.durable));
         }

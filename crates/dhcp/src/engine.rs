@@ -94,7 +94,6 @@ impl Engine {
     /// The `seed` keys its hashes: a secret, so that nobody can choose client-ids that collide.
     #[must_use]
     pub fn new(config: Arc<Config>, pools: Pools, start: Start, seed: u64) -> Self {
-        let longest = config.servers.iter().map(|server| server.lease_time).max();
         let mut engine = Self {
             config: Arc::default(),
             pools: pools.clone(),
@@ -109,17 +108,22 @@ impl Engine {
             clock: Clock::new(start),
             restamp: Restamp::default(),
             counters: Counters::default(),
-            suspect_until: match start.store {
-                StoreState::Intact => start.now.boottime,
-                StoreState::Suspect => {
-                    lifecycle::after_seconds(start.now.boottime, longest.unwrap_or_default())
-                }
-            },
+            suspect_until: start.now.boottime,
             parser: Some(Parser::default()),
             scratch: Scratch::default(),
         };
         engine.adopt(config, pools, Arc::default());
+        if start.store == StoreState::Suspect {
+            engine.distrust(start.now);
+        }
         engine
+    }
+
+    /// Not all that was promised was restored: every new offer is probed first for one maximal
+    /// lease time.
+    pub fn distrust(&mut self, now: Now) {
+        let longest = self.config.servers.iter().map(|server| server.lease_time).max();
+        self.suspect_until = lifecycle::after_seconds(now.boottime, longest.unwrap_or_default());
     }
 
     /// Takes one input; what it leads to is in `out`.
