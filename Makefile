@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 export SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: help demo test lint build bench setup install
+.PHONY: help demo test lint build bench loom peers soak setup install
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -19,6 +19,23 @@ test: setup lint ## every test that fits into 20 minutes on two cores
 lint: ## formatting and clippy
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --quiet -- --deny warnings
+
+loom: ## every interleaving of the pool, its planted bugs; random schedules at real width
+	RUSTFLAGS="--cfg loom" $(CARGO) test -p leasehold-pool --lib --release \
+		--target-dir target/loom -- --nocapture loom
+	RUSTFLAGS="--cfg shuttle" $(CARGO) test -p leasehold-pool --lib --release \
+		--target-dir target/shuttle -- shuttle
+	@$(CARGO) miri --version 2>/dev/null || \
+		echo "notice: this toolchain has no Miri, so the pool was not run under it"
+
+peers: setup build ## ours beside Kea, dhcpd, dnsmasq and null servers; writes docs/performance.md
+	benches/peers/run
+
+soak: setup ## what takes longer than CI has: kills, power cuts, hostile packets, seeds
+	LEASEHOLD_ROUNDS=200 LEASEHOLD_CUTS=50 $(CARGO) test --release --test durability \
+		-- --nocapture
+	$(CARGO) test --release --test hostile -- --nocapture
+	$(CARGO) run --release -p leasehold-sim -- --seeds 1..20000
 
 build: ## the release binary
 	$(CARGO) build --release --quiet
