@@ -48,6 +48,8 @@ pub struct Watch {
     connection: JoinHandle<()>,
     known: Interfaces,
     listed: Instant,
+    /// Something has changed since the last list.
+    stale: bool,
 }
 
 type Messages = std::pin::Pin<Box<dyn futures_util::Stream<Item = ()> + Send>>;
@@ -65,18 +67,26 @@ impl Watch {
         let known = list(&handle).await?;
         let messages: Messages = Box::pin(messages.map(|_| ()));
         let listed = Instant::now();
-        Ok((Self { handle, messages, connection, known: known.clone(), listed }, known))
+        Ok((
+            Self { handle, messages, connection, known: known.clone(), listed, stale: false },
+            known,
+        ))
     }
 
-    /// Waits until something has changed, and gives everything as it is then.
+    /// Waits until something has changed, and gives everything as it is then. A wait that is given
+    /// up loses nothing: the next one goes on where it was.
     pub async fn changed(&mut self) -> Result<Interfaces, WatchError> {
         loop {
-            self.messages.next().await.ok_or(WatchError::Ended)?;
+            if !self.stale {
+                self.messages.next().await.ok_or(WatchError::Ended)?;
+                self.stale = true;
+            }
             tokio::time::sleep_until(self.listed + PAUSE).await;
             // What has come in until now is told by one list.
             while let Some(Some(())) = self.messages.next().now_or_never() {}
-            self.listed = Instant::now();
             let interfaces = list(&self.handle).await?;
+            self.listed = Instant::now();
+            self.stale = false;
             if interfaces != self.known {
                 self.known = interfaces.clone();
                 return Ok(interfaces);
