@@ -4,9 +4,6 @@
 //! was last changed by, so records that are already in it are skipped, and a tenure's key is the
 //! same each time. Turns are removed only after the rows that hold them are durable.
 
-use std::collections::BTreeMap;
-use std::vec;
-
 use leasehold_dhcp::record::Location;
 use leasehold_dhcp::{Record, Wall};
 
@@ -14,13 +11,14 @@ use super::codec;
 use super::database::{Database, Fault, fenced, turn_key, turn_of_key};
 use super::row::Row;
 
-/// What has happened to each address, with the turns that it happened in.
-type Changes = BTreeMap<Location, Vec<(u64, Record)>>;
+/// A record and the turn that it was in.
+type Change = (u64, Record);
 
 /// Turns that are durable but not yet folded.
 #[derive(Debug, Default)]
 pub(super) struct Folding {
     tail: Vec<(u64, Vec<u8>)>,
+    tail_bytes: usize,
     generation: Option<Generation>,
 }
 
@@ -28,7 +26,33 @@ pub(super) struct Folding {
 struct Generation {
     through: u64,
     newest: Wall,
-    rows: vec::IntoIter<(Location, Vec<(u64, Record)>)>,
+    /// By location, each location's in the order of their turns.
+    changes: Vec<Change>,
+    /// The first of them that is not folded.
+    next: usize,
+}
+
+impl Generation {
+    fn new(through: u64, newest: Wall, mut changes: Vec<Change>) -> Self {
+        changes.sort_by(|(_, one), (_, other)| one.location.cmp(&other.location));
+        Self { through, newest, changes, next: 0 }
+    }
+
+    /// The changes of the next row.
+    fn row(&mut self) -> Option<&[Change]> {
+        let row = rows(&self.changes[self.next..]).next()?;
+        self.next += row.len();
+        Some(row)
+    }
+
+    fn is_folded(&self) -> bool {
+        self.next == self.changes.len()
+    }
+}
+
+/// The changes of each location, which stand together.
+fn rows(changes: &[Change]) -> impl Iterator<Item = &[Change]> {
+    changes.chunk_by(|(_, one), (_, next)| one.location == next.location)
 }
 
 /// What loading found.
@@ -43,6 +67,10 @@ pub(super) struct Loaded {
 }
 
 const REMOVALS: usize = 512;
+/// Octets of turns that make a generation: some 10,000 bound leases or 50,000 renewals. Many
+/// changes of one row are folded once, and rows that are neighbours are written together, which
+/// takes a third of the time that a generation per commit takes.
+const GENERATION_BYTES: usize = 1 << 20;
 
 impl Folding {
     /// Reads the whole store: the records that rebuild the book go to `restore`, each address's
@@ -52,14 +80,11 @@ impl Folding {
         mut restore: impl FnMut(Record),
     ) -> Result<(Self, Loaded), Fault> {
         let mut loaded = Loaded::default();
-        let mut changes = fenced(|| turns(database, &mut loaded))?;
+        let changes = fenced(|| turns(database, &mut loaded))?;
         let (through, newest) = fenced(|| database.newest())?;
         loaded.newest = newest;
-        let generation = Generation {
-            through,
-            newest,
-            rows: changes.clone().into_iter().collect::<Vec<_>>().into_iter(),
-        };
+        let generation = Generation::new(through, newest, changes);
+        let mut fresh = rows(&generation.changes).peekable();
         fenced(|| {
             for entry in &database.leases {
                 let (key, value) = entry?;
@@ -67,8 +92,12 @@ impl Folding {
                     .and_then(|location| Ok((location, Row::of_value(&value)?)));
                 match read {
                     Ok((location, mut row)) => {
-                        let changes = changes.remove(&location).unwrap_or_default();
-                        apply(&mut row, &changes, |_, _| {});
+                        // Rows that the store does not have yet, between those that it has.
+                        while let Some(new) = fresh.next_if(|new| place(new) < &location) {
+                            emit_new(new, &mut loaded, &mut restore);
+                        }
+                        let own = fresh.next_if(|own| place(own) == &location);
+                        apply(&mut row, own.unwrap_or_default(), |_, _| {});
                         emit(&row, &location, &mut loaded, &mut restore);
                     }
                     Err(why) => {
@@ -79,18 +108,14 @@ impl Folding {
             }
             Ok(())
         })?;
-        for (location, changes) in changes {
-            let mut row = Row::default();
-            apply(&mut row, &changes, |_, _| {});
-            emit(&row, &location, &mut loaded, &mut restore);
-        }
-        let pending = generation.rows.len() > 0;
-        let generation = pending.then_some(generation);
-        Ok((Self { tail: Vec::new(), generation }, loaded))
+        fresh.for_each(|new| emit_new(new, &mut loaded, &mut restore));
+        let generation = (!generation.is_folded()).then_some(generation);
+        Ok((Self { generation, ..Self::default() }, loaded))
     }
 
     /// Remembers the chunks of a turn that has been written.
     pub(super) fn append(&mut self, sequence: u64, chunks: Vec<Vec<u8>>) {
+        self.tail_bytes += chunks.iter().map(Vec::len).sum::<usize>();
         self.tail.extend(chunks.into_iter().map(|chunk| (sequence, chunk)));
     }
 
@@ -99,18 +124,38 @@ impl Folding {
         self.tail.is_empty() && self.generation.is_none()
     }
 
-    /// Folds at most `rows` rows, or removes some folded turns.
-    pub(super) fn step(&mut self, database: &mut Database, rows: usize) -> Result<(), Fault> {
+    /// Whether a step would do something.
+    pub(super) fn is_due(&self) -> bool {
+        self.generation.is_some() || self.tail_bytes >= GENERATION_BYTES
+    }
+
+    /// Begins a generation with what there is, however little, unless one is being folded.
+    pub(super) fn begin(&mut self) {
         if self.generation.is_none() {
             self.generation = freeze(core::mem::take(&mut self.tail));
+            self.tail_bytes = 0;
+        }
+    }
+
+    /// Folds at most `most` rows, or removes some folded turns; nothing while too little has
+    /// gathered.
+    pub(super) fn step(&mut self, database: &mut Database, most: usize) -> Result<(), Fault> {
+        if self.is_due() {
+            self.begin();
         }
         let Some(generation) = &mut self.generation else { return Ok(()) };
-        if generation.rows.len() > 0 {
-            let slice = generation.rows.by_ref().take(rows);
+        if !generation.is_folded() {
             fenced(|| {
-                slice.into_iter().try_for_each(|(at, changes)| fold(database, &at, &changes))
+                let mut left = most;
+                while left > 0
+                    && let Some(changes) = generation.row()
+                {
+                    fold(database, changes)?;
+                    left -= 1;
+                }
+                Ok(())
             })?;
-            if generation.rows.len() > 0 {
+            if !generation.is_folded() {
                 return Ok(());
             }
             database.sync()?;
@@ -126,6 +171,7 @@ impl Folding {
     /// Folds everything at once.
     pub(super) fn finish(&mut self, database: &mut Database) -> Result<(), Fault> {
         while !self.is_done() {
+            self.begin();
             self.step(database, usize::MAX)?;
         }
         Ok(())
@@ -140,13 +186,21 @@ fn emit(row: &Row, location: &Location, loaded: &mut Loaded, restore: &mut impl 
     }
 }
 
-/// All turns in the store, by address; corrupt chunks are set aside.
-fn turns(database: &Database, loaded: &mut Loaded) -> Result<Changes, Fault> {
-    let mut changes = Changes::new();
+fn emit_new(changes: &[Change], loaded: &mut Loaded, restore: &mut impl FnMut(Record)) {
+    let mut row = Row::default();
+    apply(&mut row, changes, |_, _| {});
+    emit(&row, place(changes), loaded, restore);
+}
+
+/// All turns in the store, in order; corrupt chunks are set aside.
+fn turns(database: &Database, loaded: &mut Loaded) -> Result<Vec<Change>, Fault> {
+    let mut changes = Vec::new();
     for entry in &database.turns {
         let (key, chunk) = entry?;
         match (turn_of_key(&key), codec::records(&chunk)) {
-            (Some(sequence), Ok(records)) => note(&mut changes, sequence, records),
+            (Some(turn), Ok(records)) => {
+                changes.extend(records.into_iter().map(|record| (turn, record)));
+            }
             (_, read) => {
                 let why = read.err().map_or_else(|| "no turn's key".into(), |why| why.to_string());
                 loaded.corrupt += 1;
@@ -157,26 +211,26 @@ fn turns(database: &Database, loaded: &mut Loaded) -> Result<Changes, Fault> {
     Ok(changes)
 }
 
-fn note(changes: &mut Changes, sequence: u64, records: Vec<Record>) {
-    for record in records {
-        changes.entry(record.location.clone()).or_default().push((sequence, record));
-    }
-}
-
 fn freeze(tail: Vec<(u64, Vec<u8>)>) -> Option<Generation> {
     let through = tail.last()?.0;
-    let mut changes = Changes::new();
-    for (sequence, chunk) in tail {
+    let mut changes = Vec::new();
+    for (turn, chunk) in tail {
         // Our own encoding of a moment ago; it cannot fail to decode.
-        note(&mut changes, sequence, codec::records(&chunk).unwrap_or_default());
+        let records = codec::records(&chunk).unwrap_or_default();
+        changes.extend(records.into_iter().map(|record| (turn, record)));
     }
-    let all = changes.values().flatten();
-    let newest = all.map(|(_, record)| record.at).max().unwrap_or_default();
-    Some(Generation { through, newest, rows: changes.into_iter().collect::<Vec<_>>().into_iter() })
+    let newest = changes.iter().map(|(_, record)| record.at).max().unwrap_or_default();
+    Some(Generation::new(through, newest, changes))
+}
+
+/// The location that changes of one row are about.
+fn place(changes: &[Change]) -> &Location {
+    let (_, first) = changes.first().expect("a row has changed at least once");
+    &first.location
 }
 
 /// Applies what is newer than the row; `ended` gets each tenure that ends and the turn it ends in.
-fn apply(row: &mut Row, changes: &[(u64, Record)], mut ended: impl FnMut(u64, super::Tenure)) {
+fn apply(row: &mut Row, changes: &[Change], mut ended: impl FnMut(u64, super::Tenure)) {
     let known = row.sequence();
     for (sequence, record) in changes.iter().filter(|(sequence, _)| *sequence > known) {
         if let Some(tenure) = row.apply(*sequence, record) {
@@ -185,7 +239,8 @@ fn apply(row: &mut Row, changes: &[(u64, Record)], mut ended: impl FnMut(u64, su
     }
 }
 
-fn fold(database: &Database, location: &Location, changes: &[(u64, Record)]) -> Result<(), Fault> {
+fn fold(database: &Database, changes: &[Change]) -> Result<(), Fault> {
+    let location = place(changes);
     let key = location.key();
     let kept = database.leases.get(&key)?;
     let mut row = match kept.map(|value| Row::of_value(&value)) {

@@ -89,7 +89,7 @@ impl Writer {
     }
 
     fn wait(&self) -> Option<Order> {
-        let busy = self.database.is_some() && !self.folding.is_done();
+        let busy = self.database.is_some() && self.folding.is_due();
         if busy {
             return match self.orders.try_recv() {
                 Ok(order) => Some(order),
@@ -162,7 +162,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Folds at least as fast as turns arrive; when nothing else is due, keeps house.
+    /// Folds at least as fast as turns arrive; now and then, keeps house and folds what little
+    /// there is.
     fn background(&mut self, group: usize) -> Result<(), Fault> {
         let now = Instant::now();
         let oldest = self.believed().0.saturating_sub(self.settings.retention.as_secs());
