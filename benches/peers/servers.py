@@ -28,6 +28,8 @@ def pool(workload):
 
 class Server:
     direct = True
+    # How long after the load its process may still work on it.
+    settle = "1s"
 
     def __init__(self, binary):
         self.binary = binary
@@ -61,9 +63,9 @@ class Server:
 
     def await_ready(self, place, workload, process):
         """Asks with another seed than the measurement's until one client is bound."""
-        probe = workload.command(self.binary, [], seed=1)
+        probe = workload.command(self.binary, [], seed=1, settle="0s")
         words = ["--clients", "--exchanges", "--outstanding", "--within", "--bound", "--bound-rate"]
-        probe = without(probe, words + ["--settle"])
+        probe = without(probe, words)
         probe[probe.index("bench") + 2] = "dora"
         probe += ["--clients", "1", "--outstanding", "1", "--retry", "200ms"]
         deadline = time.monotonic() + READY_SECONDS
@@ -120,6 +122,8 @@ class NullDurable(Null):
 
 class Leasehold(Server):
     name, title, durable = "leasehold", "Leasehold", "yes"
+    # It folds at the latest five seconds after a commit.
+    settle = "7s"
     detection = "no"
 
     def absent(self):

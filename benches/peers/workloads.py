@@ -30,14 +30,14 @@ class Workload:
     def limit(self, full):
         return 900 if full else 240
 
-    def command(self, binary, pids, seed):
+    def command(self, binary, pids, seed, settle):
         way = (
             ["direct", self.scenario, "--interface", "stations"]
             if self.direct
             else ["relayed", self.scenario, "--server", world.SERVER, "--relay", world.RELAY]
         )
         counted = [word for pid in pids for word in ("--pid", str(pid))]
-        fixed = ["--seed", str(seed), "--settle", "1s", "--json", "-", "--quiet"]
+        fixed = ["--seed", str(seed), "--settle", settle, "--json", "-", "--quiet"]
         return [str(binary), "bench", *way, *self.words, *counted, *fixed]
 
 
