@@ -57,7 +57,8 @@ struct Running {
 
 impl Running {
     fn start(directory: &Path) -> Self {
-        let opened = Opened::open(directory, Settings::default(), drop).expect("a store");
+        let mut opened = Opened::open(directory, Settings::default()).expect("a store");
+        opened.load(drop).expect("an empty store");
         let (sender, outcomes) = channel();
         let sequence = opened.sequence();
         let store = opened.start(move |outcome| drop(sender.send(outcome))).expect("a thread");
