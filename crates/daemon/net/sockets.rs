@@ -191,11 +191,6 @@ impl Sockets {
                 }
             }
         }
-        // Those that are alike side by side, so that they can leave as one.
-        datagrams.sort_by_key(|sending| match sending.to {
-            To::Inet(target, _) => Some((target, sending.payload.len())),
-            To::Link(_) => None,
-        });
         let mut refused = 0;
         let mut refuse = |_, error| {
             refused += 1;

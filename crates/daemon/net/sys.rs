@@ -3,7 +3,6 @@
 
 use core::mem::{self, MaybeUninit};
 use core::net::{Ipv4Addr, SocketAddrV4};
-use core::ops::Range;
 use core::ptr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -230,7 +229,6 @@ fn told(mut control: &[u8]) -> Told {
 trait Plain: Copy {}
 impl Plain for libc::tpacket_auxdata {}
 impl Plain for libc::in_pktinfo {}
-impl Plain for u16 {}
 
 fn plain<T: Plain>(bytes: &[u8]) -> Option<T> {
     let bytes = bytes.get(..size_of::<T>())?;
@@ -262,102 +260,53 @@ union Name {
 
 /// Sends a batch with as few system calls as it takes. A datagram that is refused is skipped and
 /// told to `refused` with its index and the kernel's reason; the others go on.
-///
-/// Neighbours of one length from one address to one other are handed over as one datagram that the
-/// kernel cuts (`UDP_SEGMENT`): replies to a relay then cost a third less. A kernel or a link that
-/// cannot do so gets them one by one.
 pub(crate) fn send(
     socket: BorrowedFd<'_>,
     batch: &[Sending<'_>],
     mut refused: impl FnMut(usize, io::Error),
 ) {
     for (number, part) in batch.chunks(BATCH).enumerate() {
-        let mut uncut = Vec::new();
-        send_groups(socket, part, &groups(part), |group, error| {
-            if group.len() == 1 {
-                refused(number * BATCH + group.start, error);
-            } else {
-                uncut.extend(group.map(|index| index..index + 1));
+        let mut names: Vec<Name> = part.iter().map(|sending| name(sending.to)).collect();
+        let mut controls: Vec<Control> = part.iter().map(|sending| control(sending.to)).collect();
+        let mut iovecs: Vec<[libc::iovec; 2]> =
+            part.iter().map(|sending| [iovec(sending.header), iovec(sending.payload)]).collect();
+        let mut headers = Vec::with_capacity(part.len());
+        for (index, sending) in part.iter().enumerate() {
+            // SAFETY: `mmsghdr` is numbers and pointers, for which all zeroes are valid.
+            let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
+            header.msg_hdr.msg_name = (&raw mut names[index]).cast();
+            header.msg_hdr.msg_namelen = match sending.to {
+                To::Link(_) => size_of::<libc::sockaddr_ll>() as socklen_t,
+                To::Inet(..) => size_of::<libc::sockaddr_in>() as socklen_t,
+            };
+            header.msg_hdr.msg_iov = iovecs[index].as_mut_ptr();
+            header.msg_hdr.msg_iovlen = 2;
+            if matches!(sending.to, To::Inet(_, source) if !source.is_unspecified()) {
+                header.msg_hdr.msg_control = controls[index].0.as_mut_ptr().cast();
+                header.msg_hdr.msg_controllen = pktinfo_space() as _;
             }
-        });
-        let mut single = |group: Range<usize>, error| refused(number * BATCH + group.start, error);
-        send_groups(socket, part, &uncut, &mut single);
-    }
-}
-
-/// The most octets that the kernel takes to cut.
-const CUT_BYTES: usize = 60_000;
-
-/// Runs of datagrams that can be handed over as one.
-fn groups(part: &[Sending<'_>]) -> Vec<Range<usize>> {
-    let alike = |one: &Sending<'_>, next: &Sending<'_>| match (one.to, next.to) {
-        (To::Inet(to, from), To::Inet(next_to, next_from)) => {
-            (to, from, one.payload.len()) == (next_to, next_from, next.payload.len())
+            headers.push(header);
         }
-        _ => false,
-    };
-    let mut groups = Vec::with_capacity(part.len());
-    let mut start = 0;
-    for run in part.chunk_by(alike) {
-        let most = (CUT_BYTES / run[0].payload.len().max(1)).max(1);
-        for group in run.chunks(most) {
-            groups.push(start..start + group.len());
-            start += group.len();
-        }
-    }
-    groups
-}
-
-/// Sends each group with one header; a group that is refused is told and skipped.
-fn send_groups(
-    socket: BorrowedFd<'_>,
-    part: &[Sending<'_>],
-    groups: &[Range<usize>],
-    mut refused: impl FnMut(Range<usize>, io::Error),
-) {
-    let mut iovecs: Vec<[libc::iovec; 2]> =
-        part.iter().map(|sending| [iovec(sending.header), iovec(sending.payload)]).collect();
-    let (mut names, mut controls): (Vec<Name>, Vec<Ancillary>) = groups
-        .iter()
-        .map(|group| (name(part[group.start].to), ancillary(&part[group.clone()])))
-        .unzip();
-    let mut headers = Vec::with_capacity(groups.len());
-    for (index, group) in groups.iter().enumerate() {
-        // SAFETY: `mmsghdr` is numbers and pointers, for which all zeroes are valid.
-        let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
-        header.msg_hdr.msg_name = (&raw mut names[index]).cast();
-        header.msg_hdr.msg_namelen = match part[group.start].to {
-            To::Link(_) => size_of::<libc::sockaddr_ll>() as socklen_t,
-            To::Inet(..) => size_of::<libc::sockaddr_in>() as socklen_t,
-        };
-        header.msg_hdr.msg_iov = iovecs[group.clone()].as_mut_ptr().cast();
-        header.msg_hdr.msg_iovlen = (2 * group.len()) as _;
-        let Ancillary(control, length) = &mut controls[index];
-        if *length > 0 {
-            header.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
-            header.msg_hdr.msg_controllen = *length as _;
-        }
-        headers.push(header);
-    }
-    let mut sent = 0;
-    while sent < headers.len() {
-        let left = headers.len() - sent;
-        // SAFETY: the headers point to names, controls and octets that outlive the call.
-        let count = unsafe {
-            libc::sendmmsg(
-                socket.as_raw_fd(),
-                headers[sent..].as_mut_ptr(),
-                left as c_uint,
-                libc::MSG_DONTWAIT as _,
-            )
-        };
-        match usize::try_from(count) {
-            Ok(count) => sent += count.max(1),
-            Err(_) => {
-                let error = io::Error::last_os_error();
-                if error.kind() != io::ErrorKind::Interrupted {
-                    refused(groups[sent].clone(), error);
-                    sent += 1;
+        let mut sent = 0;
+        while sent < headers.len() {
+            let left = headers.len() - sent;
+            // SAFETY: the headers point to names, controls and octets that outlive the call.
+            let count = unsafe {
+                libc::sendmmsg(
+                    socket.as_raw_fd(),
+                    headers[sent..].as_mut_ptr(),
+                    left as c_uint,
+                    libc::MSG_DONTWAIT as _,
+                )
+            };
+            match usize::try_from(count) {
+                Ok(count) => sent += count.max(1),
+                Err(_) => {
+                    let error = io::Error::last_os_error();
+                    if error.kind() != io::ErrorKind::Interrupted {
+                        refused(number * BATCH + sent, error);
+                        sent += 1;
+                    }
                 }
             }
         }
@@ -382,103 +331,30 @@ fn name(to: To) -> Name {
     }
 }
 
-/// Control messages, and their octets.
-struct Ancillary(Control, usize);
-
-impl Ancillary {
-    fn push<T: Plain>(&mut self, level: c_int, kind: c_int, data: T) {
-        let length = size_of::<libc::cmsghdr>() + size_of::<T>();
-        // SAFETY: `cmsghdr` is plain numbers, for which all zeroes are valid.
-        let mut head: libc::cmsghdr = unsafe { mem::zeroed() };
-        head.cmsg_len = length as _;
-        head.cmsg_level = level;
-        head.cmsg_type = kind;
-        let Self(control, used) = self;
-        let room = control.0[*used..][..length].as_mut_ptr();
-        // SAFETY: both fit into the octets that were just sliced, one behind the other; unaligned
-        // writes are meant.
-        unsafe {
-            ptr::write_unaligned(room.cast(), head);
-            ptr::write_unaligned(room.add(size_of::<libc::cmsghdr>()).cast(), data);
-        }
-        *used += length.next_multiple_of(size_of::<usize>());
-    }
+fn pktinfo_space() -> usize {
+    (size_of::<libc::cmsghdr>() + size_of::<libc::in_pktinfo>())
+        .next_multiple_of(size_of::<usize>())
 }
 
-/// What the kernel is told of a group: the source that it is to have, and where it is to be cut.
-fn ancillary(group: &[Sending<'_>]) -> Ancillary {
-    let mut ancillary = Ancillary(Control([0; CONTROL]), 0);
-    let Some(Sending { to: To::Inet(_, source), payload, .. }) = group.first() else {
-        return ancillary;
+fn control(to: To) -> Control {
+    let mut control = Control([0; CONTROL]);
+    let To::Inet(_, source) = to else { return control };
+    // SAFETY: `cmsghdr` is plain numbers, for which all zeroes are valid.
+    let mut head: libc::cmsghdr = unsafe { mem::zeroed() };
+    let length = size_of::<libc::cmsghdr>() + size_of::<libc::in_pktinfo>();
+    head.cmsg_len = length as _;
+    head.cmsg_level = libc::IPPROTO_IP;
+    head.cmsg_type = libc::IP_PKTINFO;
+    let info = libc::in_pktinfo {
+        ipi_ifindex: 0,
+        ipi_spec_dst: libc::in_addr { s_addr: u32::from(source).to_be() },
+        ipi_addr: libc::in_addr { s_addr: 0 },
     };
-    if !source.is_unspecified() {
-        let info = libc::in_pktinfo {
-            ipi_ifindex: 0,
-            ipi_spec_dst: libc::in_addr { s_addr: u32::from(*source).to_be() },
-            ipi_addr: libc::in_addr { s_addr: 0 },
-        };
-        ancillary.push(libc::IPPROTO_IP, libc::IP_PKTINFO, info);
+    let at = control.0.as_mut_ptr();
+    // SAFETY: both fit into the 128 octets, one behind the other; unaligned writes are meant.
+    unsafe {
+        ptr::write_unaligned(at.cast(), head);
+        ptr::write_unaligned(at.add(size_of::<libc::cmsghdr>()).cast(), info);
     }
-    if let (2.., Ok(size)) = (group.len(), u16::try_from(payload.len())) {
-        ancillary.push(libc::SOL_UDP, libc::UDP_SEGMENT, size);
-    }
-    ancillary
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::UdpSocket;
-    use std::os::fd::AsFd;
-    use std::time::Duration;
-
-    use super::*;
-
-    fn socket() -> (UdpSocket, SocketAddrV4) {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let port = socket.local_addr().unwrap().port();
-        (socket, SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
-    }
-
-    fn to<'a>(target: SocketAddrV4, payload: &'a [u8]) -> Sending<'a> {
-        Sending { to: To::Inet(target, Ipv4Addr::LOCALHOST), header: &[], payload }
-    }
-
-    #[test]
-    fn neighbours_that_are_alike_are_one_group() {
-        let (one, other) = ("192.0.2.1:67".parse().unwrap(), "192.0.2.2:67".parse().unwrap());
-        let part = [to(one, b"abc"), to(one, b"def"), to(one, b"gh"), to(other, b"ij")];
-        assert_eq!(groups(&part), [0..2, 2..3, 3..4]);
-        let large = [0; 1400];
-        let many: Vec<_> = (0..64).map(|_| to(one, &large)).collect();
-        assert_eq!(groups(&many), [0..42, 42..64]);
-    }
-
-    #[test]
-    fn each_datagram_of_a_group_arrives_by_itself_and_in_order() {
-        let (sender, _) = socket();
-        let (receiver, target) = socket();
-        let payloads: Vec<Vec<u8>> = (0..70u8).map(|n| vec![n; 300 + usize::from(n > 9)]).collect();
-        let batch: Vec<_> = payloads.iter().map(|payload| to(target, payload)).collect();
-        send(sender.as_fd(), &batch, |index, error| panic!("{index}: {error}"));
-        for payload in &payloads {
-            let mut buffer = [0; 1500];
-            let (size, _) = receiver.recv_from(&mut buffer).unwrap();
-            assert_eq!(&buffer[..size], payload);
-        }
-    }
-
-    #[test]
-    fn a_refused_datagram_is_named_and_its_neighbours_arrive() {
-        let (sender, _) = socket();
-        let (receiver, target) = socket();
-        // Port 0 is refused, for each datagram of the group.
-        let nowhere = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
-        let batch = [to(nowhere, b"one"), to(nowhere, b"two"), to(target, b"three")];
-        let mut named = Vec::new();
-        send(sender.as_fd(), &batch, |index, _| named.push(index));
-        assert_eq!(named, [0, 1]);
-        let mut buffer = [0; 16];
-        assert_eq!(receiver.recv(&mut buffer).unwrap(), 5);
-    }
+    control
 }
