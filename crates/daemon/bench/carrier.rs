@@ -39,16 +39,9 @@ pub(super) enum Arrived<'a> {
 }
 
 impl Carrier {
-    /// A relay whose messages have `size` octets each.
-    pub(super) fn relayed(
-        relay: SocketAddrV4,
-        server: SocketAddrV4,
-        size: usize,
-    ) -> io::Result<Self> {
+    pub(super) fn relayed(relay: SocketAddrV4, server: SocketAddrV4) -> io::Result<Self> {
         let socket = socket::datagrams(relay)?;
-        let out = Outgoing::new(BATCH, HEADROOM);
-        let out = if socket::segment(&socket, size).is_ok() { out.joined() } else { out };
-        Ok(Self { way: Way::Relayed { server }, socket, out })
+        Ok(Self { way: Way::Relayed { server }, socket, out: Outgoing::new(BATCH, HEADROOM) })
     }
 
     pub(super) fn direct(interface: &str) -> io::Result<Self> {

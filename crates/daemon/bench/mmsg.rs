@@ -81,8 +81,6 @@ pub(super) struct Outgoing {
     headers: Box<[libc::mmsghdr]>,
     count: usize,
     first: usize,
-    /// All have one size and one target, and the kernel cuts them from one large datagram.
-    joined: bool,
 }
 
 impl Outgoing {
@@ -92,13 +90,7 @@ impl Outgoing {
         let targets = vec![no_address(); size].into_boxed_slice();
         let mut pieces = pieces(bytes.iter_mut().map(|slot| &mut slot[first..]));
         let headers = headers(&mut pieces);
-        Self { bytes, targets, pieces, headers, count: 0, first, joined: false }
-    }
-
-    /// Hands all datagrams to the kernel as one (UDP_SEGMENT, which the socket must have been set
-    /// to): it walks through its layers once for all of them, which costs a third.
-    pub(super) fn joined(self) -> Self {
-        Self { joined: true, ..self }
+        Self { bytes, targets, pieces, headers, count: 0, first }
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -129,12 +121,7 @@ impl Outgoing {
         let count = std::mem::take(&mut self.count);
         let mut sent = 0;
         while sent < count {
-            let fresh = if self.joined {
-                self.send_joined(socket, count).map(|()| count)
-            } else {
-                self.send_some(socket, sent..count)
-            };
-            match fresh {
+            match self.send_some(socket, sent..count) {
                 Ok(fresh) => sent += fresh,
                 Err(error) if is_transient(&error) => wait(socket, libc::POLLOUT, MOMENT)?,
                 Err(error) => return Err(error),
@@ -152,16 +139,6 @@ impl Outgoing {
             libc::sendmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), size, libc::MSG_DONTWAIT)
         };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
-    }
-
-    fn send_joined(&mut self, socket: BorrowedFd<'_>, count: usize) -> io::Result<()> {
-        let mut header = self.headers[0].msg_hdr;
-        header.msg_iov = self.pieces.as_mut_ptr();
-        header.msg_iovlen = count as _;
-        // SAFETY: as above; the first `count` pieces are filled parts of the boxed buffers.
-        let sent =
-            unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_DONTWAIT) };
-        if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 }
 

@@ -94,15 +94,7 @@ impl Messages {
     pub fn new(profile: Profile) -> Self {
         use Kind::{Discover, Reboot, Release, Renew, Select};
         let kinds = [Discover, Select, Reboot, Renew, Release];
-        let mut templates = kinds.map(|kind| Template::new(kind, &profile));
-        let size = templates.iter().map(|template| template.bytes.len()).max().unwrap_or(0);
-        templates.iter_mut().for_each(|template| template.bytes.resize(size, 0));
-        Self { profile, templates }
-    }
-
-    /// Octets of each message: all kinds are padded to the size of the largest.
-    pub(super) fn size(&self) -> usize {
-        self.templates[0].bytes.len()
+        Self { profile, templates: kinds.map(|kind| Template::new(kind, &profile)) }
     }
 
     /// Writes one message to the front of `to` and returns its size.

@@ -72,7 +72,7 @@ pub fn run(bench: &Bench) -> ExitCode {
 fn run_relayed(relayed: &Relayed) -> Result<bool, Error> {
     let giaddr = *relayed.relay.ip();
     let messages = Messages::new(profile(&relayed.load, giaddr, false, relayed.option_82));
-    let carrier = Carrier::relayed(relayed.relay, relayed.server, messages.size())
+    let carrier = Carrier::relayed(relayed.relay, relayed.server)
         .map_err(|error| Error::Io("the relay's socket (--relay)", error))?;
     finish("relayed", &relayed.load, measure(&relayed.load, carrier, messages)?)
 }

@@ -16,11 +16,6 @@ pub(super) fn datagrams(address: SocketAddrV4) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Lets the kernel cut what is sent into datagrams of `size` octets; older kernels cannot.
-pub(super) fn segment(socket: &OwnedFd, size: usize) -> io::Result<()> {
-    set(socket, libc::SOL_UDP, libc::UDP_SEGMENT, &(size as libc::c_int))
-}
-
 /// A raw socket on an interface that gets UDP datagrams to `port` and ARP.
 pub(super) fn frames(interface: &str, port: u16) -> io::Result<OwnedFd> {
     let index = interface_index(interface)?;

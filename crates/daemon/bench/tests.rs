@@ -43,7 +43,7 @@ fn messages(option_82: bool) -> Messages {
 fn run(arguments: &str, server: SocketAddrV4, option_82: bool) -> Report {
     let load = load(arguments);
     let messages = messages(option_82);
-    let carrier = Carrier::relayed(relay(), server, messages.size()).expect("a loopback socket");
+    let carrier = Carrier::relayed(relay(), server).expect("a loopback socket");
     let measured = measure(&load, carrier, messages).expect("a run");
     describe("relayed", &load, measured)
 }
@@ -226,7 +226,7 @@ fn clients_that_cannot_be_bound_are_told() {
     let nobody = UdpSocket::bind("127.0.0.1:0").expect("a loopback socket");
     let address = v4(nobody.local_addr().expect("a bound socket"));
     let messages = messages(false);
-    let carrier = Carrier::relayed(relay(), address, messages.size()).expect("a loopback socket");
+    let carrier = Carrier::relayed(relay(), address).expect("a loopback socket");
     let Err(error) = measure(&load, carrier, messages) else { panic!("nobody answered") };
     assert!(error.to_string().starts_with("none of 2 clients got a lease"), "{error}");
 }
