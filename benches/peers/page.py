@@ -254,9 +254,9 @@ def closing():
 - The null servers know nothing: they copy a prepared answer. No server can be cheaper with the
   same system calls, and a durable one hardly cheaper than the one with group commit.
 - CPU is what the kernel charges to the server's process, with a second after the load for work
-  that it does in the background (seven seconds for Leasehold, which folds that late). Part of the network stack's work is charged to whoever sends,
-  so the whole machine's column stands beside it (it includes the load generator, and all other
-  work that the machine had).
+  that it does in the background (seven seconds for Leasehold, which folds that late). Part of the
+  network stack's work is charged to whoever sends, so the whole machine's column stands beside it
+  (it includes the load generator, the waiting, and all other work that the machine had).
 - A client retransmits after 4, 8 and 16 s, a second more or less, and is given up 32 s later.
   Latency counts from the moment when a client was to power on, not from when it was served.
 - Every answer was checked: transaction, client, relay, option 82, server, address and lease time;
