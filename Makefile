@@ -15,6 +15,7 @@ demo: setup build ## a client on ether-83 gets its lease, the server is killed, 
 
 test: setup lint ## every test that fits into 20 minutes on two cores
 	$(CARGO) test --workspace --no-fail-fast
+	$(MAKE) --no-print-directory loom
 
 lint: ## formatting and clippy
 	$(CARGO) fmt --all --check
@@ -22,7 +23,7 @@ lint: ## formatting and clippy
 
 loom: ## every interleaving of the pool, its planted bugs; random schedules at real width
 	RUSTFLAGS="--cfg loom" $(CARGO) test -p leasehold-pool --lib --release \
-		--target-dir target/loom -- --nocapture loom
+		--target-dir target/loom -- --nocapture --test-threads=1 loom
 	RUSTFLAGS="--cfg shuttle" $(CARGO) test -p leasehold-pool --lib --release \
 		--target-dir target/shuttle -- shuttle
 	@$(CARGO) miri --version 2>/dev/null || \
