@@ -10,6 +10,7 @@ use leasehold_dhcp::record::{Change, Folded, Location, Records, decode_all};
 use leasehold_dhcp::{Durable, Record};
 
 use crate::client::Identity;
+use crate::oracle::same;
 use crate::random::Random;
 
 /// How a sick disk treats a commit.
@@ -88,6 +89,11 @@ impl Disk {
         Ok(Durable::after_sync(sequence))
     }
 
+    /// A false proof, for a planted bug.
+    pub(crate) fn pretend(&self, sequence: u64) -> Durable {
+        Durable::after_sync(sequence)
+    }
+
     /// A crash: each doubtful write is kept, cut short or gone, and that is settled for ever.
     pub(crate) fn settle(&mut self) {
         for mut written in core::mem::take(&mut self.doubtful) {
@@ -117,7 +123,9 @@ impl Disk {
         let mut records = lease.records();
         match (records.next().map(|record| &record.change), records.next()) {
             (Some(Change::Bound(binding)), None) => {
-                *binding.client_id == *identity.client_id && *binding.chaddr == identity.mac
+                let mac = <[u8; 6]>::try_from(&*binding.chaddr).unwrap_or_default();
+                let client_id = binding.client_id.to_vec();
+                same(&Identity { mac, client_id }, identity)
             }
             _ => false,
         }

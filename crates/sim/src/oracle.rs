@@ -257,7 +257,9 @@ impl Oracle {
             self.promises.insert(client.id, Promise { xid: ack.xid, address, until });
         }
         if self.rude.contains(&client.id) {
-            self.moved.insert(client.id, address);
+            if same(&client.identity, &asked.identity) {
+                self.moved.insert(client.id, address);
+            }
             self.strangers.retain(|promise| !same(&promise.identity, &asked.identity));
             if awaited.is_none() {
                 let (identity, until) = (asked.identity.clone(), asked.at.after(lease));
@@ -354,12 +356,17 @@ pub(crate) fn identity(message: &Message) -> Identity {
     Identity { mac: message.mac(), client_id }
 }
 
-/// Whether two names are the same client (RFC 2131 § 4.2: option 61 if sent, else `chaddr`).
-fn same(one: &Identity, other: &Identity) -> bool {
-    match (one.client_id.as_slice(), other.client_id.as_slice()) {
-        ([], []) => one.mac == other.mac,
-        (one, other) => one == other,
+/// Whether two names are the same client (RFC 2131 § 4.2: option 61 if sent, else `chaddr`; an
+/// option 61 that is nothing but the hardware address says the same as `chaddr`).
+pub(crate) fn same(one: &Identity, other: &Identity) -> bool {
+    fn name(identity: &Identity) -> (bool, &[u8]) {
+        match identity.client_id.as_slice() {
+            [] => (false, &identity.mac),
+            [1, mac @ ..] if mac.len() == 6 => (false, mac),
+            id => (true, id),
+        }
     }
+    name(one) == name(other)
 }
 
 /// The UDP source of a client's message.

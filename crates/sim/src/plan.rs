@@ -12,6 +12,7 @@ use crate::clock::Moment;
 use crate::disk::Sickness;
 use crate::incident::Incident;
 use crate::network::Weather;
+use crate::planted::Bug;
 use crate::random::Random;
 use crate::site::{OUTSIDE_FIRST, PoolSite, RANGE_FIRST, ServerSite, Site, SiteChange};
 use crate::topology::{LinkId, Reach};
@@ -52,6 +53,8 @@ pub struct Plan {
     pub slowest_sync: u64,
     /// When the run ends.
     pub ends: Moment,
+    /// A bug on purpose.
+    pub planted: Option<Bug>,
 }
 
 /// How long the calm at the end is: time for leases and quarantines to run out.
@@ -78,10 +81,17 @@ impl Plan {
             slowest_sync,
             incidents,
             ends: draft.calm.after(CALM),
+            planted: None,
             links: draft.links,
             site: draft.site,
             clients: draft.clients,
         }
+    }
+
+    /// The same plan for a server with a bug.
+    #[must_use]
+    pub fn with(self, planted: Bug) -> Self {
+        Self { planted: Some(planted), ..self }
     }
 
     /// When everything is mended.
@@ -115,6 +125,9 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {}, up to {} turns on their way", self.seed, self.turns_ahead)?;
+        if let Some(bug) = self.planted {
+            writeln!(f, "planted: {bug}")?;
+        }
         writeln!(f, "syncs take up to {} ms, the network: {}", self.slowest_sync, self.weather)?;
         let servers = self.links.iter().zip(&self.site.servers).zip(&self.site.pools);
         for (number, ((reach, server), pool)) in servers.enumerate() {

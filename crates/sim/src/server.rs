@@ -9,8 +9,8 @@ use leasehold_dhcp::config::{
     Relay, Server, ServerIndex, Settings, Withheld,
 };
 use leasehold_dhcp::{
-    Config, Engine, Event, IfIndex, Input, Interfaces, Mac, Now, Outbox, Probe, Prompt, Record,
-    Records, Start, StoreState, Turn,
+    Config, Durable, Engine, Event, IfIndex, Input, Interfaces, Mac, Now, Outbox, Probe, Promises,
+    Prompt, Record, Records, Start, StoreState, Turn,
 };
 use leasehold_pool::{Plan as PoolPlan, Pools};
 
@@ -121,6 +121,18 @@ impl Process {
             }
         }
         Said { prompt, probes, events, commit }
+    }
+
+    /// The promises of all turns up to this one, in order, against the proof for it.
+    pub(crate) fn release(
+        &mut self,
+        sequence: u64,
+        durable: &Durable,
+    ) -> Vec<(Promises, Rc<Site>)> {
+        let waits = |flight: &Flight| flight.turn.sequence() > sequence;
+        let ready = self.flights.iter().position(waits).unwrap_or(self.flights.len());
+        let ready = self.flights.drain(..ready);
+        ready.map(|flight| (flight.turn.release(durable), flight.site)).collect()
     }
 
     /// The disk has failed: nothing that is on its way is promised.

@@ -1,13 +1,16 @@
 //! The worker's turns: drain what has arrived, seal, commit, and send what became durable.
 
 use core::time::Duration;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
-use leasehold_dhcp::{Input, Now};
+use leasehold_dhcp::{Durable, Input, Now};
 
 use crate::clock::Moment;
+use crate::disk::Failed;
 use crate::history::What;
 use crate::oracle::Rule;
+use crate::planted::{self, Bug};
 use crate::server::{Beginning, Process, Said};
 use crate::topology;
 use crate::world::{Happening, Inbound, Reboot, World};
@@ -16,6 +19,13 @@ use crate::world::{Happening, Inbound, Reboot, World};
 const DRAIN_MAX: usize = 256;
 /// How often the worker may be woken for a deadline that stays where it is.
 const IDLE_TICKS_MAX: u32 = 50;
+
+/// How much of the inbox one turn takes: a configuration begins a turn.
+fn drained(inbox: &VecDeque<Inbound>) -> usize {
+    let next = inbox.iter().skip(1).position(|inbound| matches!(inbound, Inbound::Config(_)));
+    let length = next.map_or(inbox.len(), |before| before + 1);
+    length.min(DRAIN_MAX)
+}
 
 impl World<'_> {
     /// Something reaches the server's machine; while nobody is there, it is lost.
@@ -43,15 +53,16 @@ impl World<'_> {
         if self.now < self.asleep_until {
             return self.plan_work(self.asleep_until);
         }
-        let now = self.clock.read(self.now);
+        let now = self.read_clocks();
         let Some(process) = &mut self.process else { return };
         if process.flights.len() >= usize::from(self.plan.turns_ahead) {
             return;
         }
-        let drained = self.inbox.len().min(DRAIN_MAX);
+        let drained = drained(&self.inbox);
         for inbound in self.inbox.drain(..drained) {
             match inbound {
-                Inbound::Datagram(arrival) => {
+                Inbound::Datagram(mut arrival) => {
+                    planted::rename(self.plan.planted, &mut arrival, &self.clients, self.now);
                     let message = (&arrival.heard.message).into();
                     self.history.add(self.now, What::Arrived { message });
                     self.oracle.hear(self.now, arrival.heard.clone(), arrival.sender);
@@ -72,6 +83,10 @@ impl World<'_> {
         self.plan_next(now);
     }
 
+    fn read_clocks(&self) -> Now {
+        planted::clocks(self.plan.planted, self.clock.read(self.now), self.now)
+    }
+
     fn say(&mut self, said: Said, site: &Rc<crate::site::Site>) {
         for event in said.events {
             self.history.note(self.now, || event.to_string());
@@ -81,10 +96,14 @@ impl World<'_> {
             for record in records.iter() {
                 self.history.note(self.now, || format!("{} {:?}", record.location, record.change));
             }
+            let records = planted::records(self.plan.planted, records);
             self.disk.write(sequence, &records);
             let sync = self.random.within(1, self.plan.slowest_sync);
             let done = Moment(self.now.0 + sync);
             self.agenda.plan(done, Happening::Synced(self.processes, sequence));
+            if self.plan.planted == Some(Bug::AckBeforeCommit) {
+                self.promise(sequence, &self.disk.pretend(sequence));
+            }
         }
         for (to, payload) in said.prompt.replies().iter() {
             self.emit(to, payload, false, site);
@@ -115,40 +134,42 @@ impl World<'_> {
 
     /// A commit comes back: its promises leave, or it has failed.
     pub(crate) fn synced(&mut self, sequence: u64) {
-        let now = self.clock.read(self.now);
+        let now = self.read_clocks();
         let Some(process) = &mut self.process else { return };
+        let planted = self.plan.planted == Some(Bug::AckDespiteFailure);
         match self.disk.sync(sequence) {
             Ok(durable) => {
                 self.history.add(self.now, What::Durable { sequence });
-                let waits = |flight: &crate::server::Flight| flight.turn.sequence() > sequence;
-                let ready = process.flights.iter().position(waits);
-                let ready = process.flights.drain(..ready.unwrap_or(process.flights.len()));
-                let promises: Vec<_> =
-                    ready.map(|flight| (flight.turn.release(&durable), flight.site)).collect();
-                for (promises, site) in promises {
-                    for (to, payload) in promises.replies().iter() {
-                        if self.is_ambushed() {
-                            return;
-                        }
-                        self.emit(to, payload, true, &site);
-                    }
-                }
+                self.promise(sequence, &durable);
             }
-            Err(crate::disk::Failed) => {
-                if !process.store_failed {
-                    self.history.add(self.now, What::CommitFailed { sequence });
-                    process.abandon(now);
-                    let again = Moment(self.now.0 + 1_000);
-                    self.agenda.plan(again, Happening::Reopen(self.processes));
-                }
+            Err(Failed) if planted => self.promise(sequence, &self.disk.pretend(sequence)),
+            Err(Failed) if process.store_failed => {}
+            Err(Failed) => {
+                self.history.add(self.now, What::CommitFailed { sequence });
+                process.abandon(now);
+                let again = Moment(self.now.0 + 1_000);
+                self.agenda.plan(again, Happening::Reopen(self.processes));
             }
         }
         self.plan_work(self.now);
     }
 
+    /// Sends the promises of all turns that are durable.
+    fn promise(&mut self, sequence: u64, durable: &Durable) {
+        let Some(process) = &mut self.process else { return };
+        for (promises, site) in process.release(sequence, durable) {
+            for (to, payload) in promises.replies().iter() {
+                if self.is_ambushed() {
+                    return;
+                }
+                self.emit(to, payload, true, &site);
+            }
+        }
+    }
+
     /// The writer tries to open the store again.
     pub(crate) fn reopen(&mut self) {
-        let now = self.clock.read(self.now);
+        let now = self.read_clocks();
         let Some(process) = &mut self.process else { return };
         if !self.disk.works() {
             let again = Moment(self.now.0 + 1_000);
@@ -175,7 +196,8 @@ impl World<'_> {
 
     /// Whether the process dies now, before its next promise leaves.
     fn is_ambushed(&mut self) -> bool {
-        let Some(ambush) = &mut self.ambush else { return false };
+        let settled = self.now >= self.clock_settles;
+        let Some(ambush) = self.ambush.as_mut().filter(|_| settled) else { return false };
         if ambush.promises_left > 0 {
             ambush.promises_left -= 1;
             return false;
@@ -191,7 +213,7 @@ impl World<'_> {
             Reboot::WithBattery => self.clock.reboot(self.now, true),
             Reboot::WithoutBattery => self.clock.reboot(self.now, false),
         }
-        let records = self.disk.replay();
+        let records = planted::replay(self.plan.planted, self.disk.replay());
         self.history.add(self.now, What::Started { records: records.len() as u32 });
         let identities = self.clients.iter().map(|one| one.identity.clone()).collect();
         self.process = Some(Process::start(Beginning {
@@ -201,7 +223,7 @@ impl World<'_> {
             interfaces: topology::interfaces(&self.plan.links),
             records,
             newest_turn: self.disk.newest(),
-            now: self.clock.read(self.now),
+            now: self.read_clocks(),
             seed: self.random.bits(),
         }));
         self.plan_work(self.now);

@@ -184,12 +184,21 @@ impl<'p> World<'p> {
     }
 
     fn happen(&mut self, what: Happening) {
+        // What the disk or the kernel has to say waits until the machine wakes up.
+        let waits = matches!(what, Happening::Synced(..) | Happening::Reopen(_));
+        if waits && self.now < self.asleep_until {
+            return self.agenda.plan(self.asleep_until, what);
+        }
         match what {
             Happening::Incident(number) => self.befall(number),
             Happening::ClientWakes(client) => self.wake(client),
             Happening::ToServer(arrival) => self.arrive(Inbound::Datagram(arrival)),
             Happening::ToClient(client, link, message) => self.receive(client, link, &message),
-            Happening::Work(process) if process == self.processes => self.work(),
+            Happening::Work(process) if process == self.processes => {
+                if self.work_planned == Some(self.now) {
+                    self.work();
+                }
+            }
             Happening::Synced(process, sequence) if process == self.processes => {
                 self.synced(sequence);
             }
@@ -344,7 +353,10 @@ impl<'p> World<'p> {
         for number in 0..self.clients.len() {
             let id = ClientId(number as u16);
             if self.counts(id) {
-                self.act(id, |one, out| one.power_on(now, out));
+                self.act(id, |one, out| {
+                    one.squat(None);
+                    one.power_on(now, out);
+                });
             } else {
                 self.act(id, |one, _| {
                     one.squat(None);

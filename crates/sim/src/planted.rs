@@ -1,0 +1,135 @@
+//! Bugs on purpose. A simulator is worth what it finds, so it has to find these.
+//!
+//! The bugs of the first half are planted at the seams, in the simulator's own worker, disk and
+//! clock: places where the daemon could be wrong. Those of the second half are in the shipped
+//! engine, behind a switch that only `--cfg leasehold_planted` compiles.
+
+use core::fmt;
+
+use leasehold_dhcp::record::{Change, Records};
+use leasehold_dhcp::{Boottime, Now, Record};
+
+use crate::client::Client;
+use crate::clock::Moment;
+use crate::message::{self, Kind};
+use crate::world::Arrival;
+
+/// A planted bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// The worker sends its promises before the disk has them.
+    AckBeforeCommit,
+    /// The worker takes a failed commit for a good one.
+    AckDespiteFailure,
+    /// The store forgets that leases were given back.
+    ReleaseNotRecorded,
+    /// The store replays the newest turn first.
+    ReplayBackwards,
+    /// A restart takes a lease for its neighbour's.
+    WrongOwnerAfterRestart,
+    /// The engine is given a boottime that runs too fast.
+    EarlyExpiry,
+    /// The engine is given a boottime made of the wall clock.
+    WallClockForTimers,
+    /// The engine is told that a DECLINE came from the address's owner.
+    StrangersDecline,
+    /// The engine is told that a RELEASE came from the address's owner.
+    StrangersRelease,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::AckBeforeCommit,
+        Self::AckDespiteFailure,
+        Self::ReleaseNotRecorded,
+        Self::ReplayBackwards,
+        Self::WrongOwnerAfterRestart,
+        Self::EarlyExpiry,
+        Self::WallClockForTimers,
+        Self::StrangersDecline,
+        Self::StrangersRelease,
+    ];
+}
+
+impl fmt::Display for Bug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AckBeforeCommit => "ACK before commit",
+            Self::AckDespiteFailure => "ACK despite a failed commit",
+            Self::ReleaseNotRecorded => "release not recorded",
+            Self::ReplayBackwards => "replay backwards",
+            Self::WrongOwnerAfterRestart => "wrong owner after a restart",
+            Self::EarlyExpiry => "early expiry",
+            Self::WallClockForTimers => "wall clock for timers",
+            Self::StrangersDecline => "DECLINE from a stranger accepted",
+            Self::StrangersRelease => "RELEASE from a stranger accepted",
+        })
+    }
+}
+
+/// The clocks as the process reads them.
+pub(crate) fn clocks(bug: Option<Bug>, now: Now, at: Moment) -> Now {
+    match bug {
+        Some(Bug::EarlyExpiry) => {
+            Now { boottime: Boottime(now.boottime.0 + at.0 / 2), wall: now.wall }
+        }
+        Some(Bug::WallClockForTimers) => {
+            Now { boottime: Boottime(now.wall.0 * 1_000), wall: now.wall }
+        }
+        _ => now,
+    }
+}
+
+/// The records as the disk takes them.
+pub(crate) fn records(bug: Option<Bug>, records: Records) -> Records {
+    if bug != Some(Bug::ReleaseNotRecorded) {
+        return records;
+    }
+    let mut kept = Records::default();
+    records
+        .iter()
+        .filter(|record| record.change != Change::Released)
+        .for_each(|record| kept.push(&record));
+    kept
+}
+
+/// The records as a restart finds them.
+pub(crate) fn replay(bug: Option<Bug>, mut records: Vec<Record>) -> Vec<Record> {
+    match bug {
+        Some(Bug::ReplayBackwards) => records.reverse(),
+        Some(Bug::WrongOwnerAfterRestart) => {
+            let mut bound = records.iter_mut().filter_map(|record| match &mut record.change {
+                Change::Bound(binding) => Some(binding),
+                _ => None,
+            });
+            if let (Some(one), Some(other)) = (bound.next(), bound.next()) {
+                core::mem::swap(&mut one.chaddr, &mut other.chaddr);
+                core::mem::swap(&mut one.client_id, &mut other.client_id);
+            }
+        }
+        _ => {}
+    }
+    records
+}
+
+/// A stranger's message about somebody's address, put into the owner's name.
+pub(crate) fn rename(bug: Option<Bug>, arrival: &mut Arrival, clients: &[Client], now: Moment) {
+    let message = &arrival.heard.message;
+    let address = match (bug, message.kind()) {
+        (Some(Bug::StrangersDecline), Some(Kind::Decline)) => {
+            message.address(message::REQUESTED_ADDRESS)
+        }
+        (Some(Bug::StrangersRelease), Some(Kind::Release)) => Some(message.ciaddr),
+        _ => None,
+    };
+    let holds = |client: &&Client| client.lease(now).map(|lease| lease.address) == address;
+    let Some(owner) = address.and_then(|_| clients.iter().find(holds)) else { return };
+    let mut forged = message.clone();
+    forged.chaddr[..6].copy_from_slice(&owner.identity.mac);
+    forged.options.retain(|(code, _)| *code != message::CLIENT_ID);
+    if !owner.identity.client_id.is_empty() {
+        forged = forged.with(message::CLIENT_ID, &owner.identity.client_id);
+    }
+    arrival.payload = forged.encode();
+}

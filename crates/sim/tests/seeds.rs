@@ -1,0 +1,52 @@
+//! A thousand seeds keep every rule, reach everything that they are for, and have one history.
+
+use leasehold_sim::{Plan, Reached, STEPS_MAX, run};
+
+/// Runs seeds; tells what they reached together.
+fn keep_every_rule(seeds: core::ops::Range<u64>) -> Reached {
+    let mut reached = Reached::default();
+    for seed in seeds {
+        let outcome = run(&Plan::new(seed), STEPS_MAX, false);
+        if let Some(failure) = outcome.failure {
+            panic!(
+                "seed {seed} fails {failure}\n\
+                 cargo run --release -p leasehold-sim -- --seed {seed}"
+            );
+        }
+        assert!(outcome.steps < STEPS_MAX, "seed {seed} has no end");
+        reached += outcome.reached;
+    }
+    reached
+}
+
+// Two tests, because two cores run them at once.
+
+#[test]
+fn the_first_five_hundred_seeds() {
+    let reached = keep_every_rule(0..500);
+    for (name, count) in reached.all() {
+        assert!(count > 100, "only {count} {name} in 500 seeds");
+    }
+}
+
+#[test]
+fn the_next_five_hundred_seeds() {
+    keep_every_rule(500..1_000);
+}
+
+#[test]
+fn one_seed_has_one_history() {
+    let mut hashes = Vec::new();
+    for seed in 0..20 {
+        let plan = Plan::new(seed);
+        assert_eq!(plan, Plan::new(seed));
+        let (one, two) = (run(&plan, STEPS_MAX, true), run(&plan, STEPS_MAX, true));
+        assert_eq!(one.hash, two.hash, "seed {seed}");
+        assert_eq!(one.lines, two.lines, "seed {seed}");
+        assert_eq!(one.hash, run(&plan, STEPS_MAX, false).hash, "seed {seed}, kept or not");
+        hashes.push(one.hash);
+    }
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), 20, "every seed has a history of its own");
+}
