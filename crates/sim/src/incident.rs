@@ -51,6 +51,8 @@ pub enum Incident {
     Weather(Weather),
     /// The administrator changes the configuration.
     Reconfigure(SiteChange),
+    /// The administrator takes a client's lease away; the client is not told.
+    RemoveLease(ClientId),
     /// Everything that was broken is mended, nobody is rude any more, and nothing else befalls.
     Calm,
 }
@@ -81,6 +83,7 @@ impl fmt::Display for Incident {
             Self::Join(link) => write!(f, "{link} is joined again"),
             Self::Weather(weather) => write!(f, "the network changes: {weather}"),
             Self::Reconfigure(change) => write!(f, "configuration: {change}"),
+            Self::RemoveLease(client) => write!(f, "the lease of {client} is removed"),
             Self::Calm => f.write_str("calm"),
         }
     }

@@ -143,6 +143,8 @@ pub(crate) struct Oracle {
     cloned: BTreeSet<ClientId>,
     /// The address of the newest ACK to a rude client: it may have asked for a second one.
     moved: BTreeMap<ClientId, Ipv4Addr>,
+    /// Leases that the administrator took away, until their clients get them again.
+    revoked: BTreeSet<(ClientId, Ipv4Addr)>,
 }
 
 impl Oracle {
@@ -176,6 +178,11 @@ impl Oracle {
         if matches!(change, SiteChange::Static { .. }) {
             self.static_changes.push((now, change));
         }
+    }
+
+    /// The administrator takes an address away from a client that still believes to have it.
+    pub(crate) fn revoke(&mut self, client: ClientId, address: Ipv4Addr) {
+        self.revoked.insert((client, address));
     }
 
     /// Judges a reply. Tells whose request it answers.
@@ -255,6 +262,7 @@ impl Oracle {
         if let Some(exchange) = awaited {
             let until = exchange.began.after(lease);
             self.promises.insert(client.id, Promise { xid: ack.xid, address, until });
+            self.revoked.remove(&(client.id, address));
         }
         if self.rude.contains(&client.id) {
             if same(&client.identity, &asked.identity) {
@@ -326,12 +334,14 @@ impl Oracle {
         })
     }
 
-    /// Nobody can keep a promise to a client whose name another one uses too, and a rude client
-    /// that asked for a second address has given the first one up.
+    /// Nobody can keep a promise to a client whose name another one uses too; a rude client that
+    /// asked for a second address has given the first one up; and the administrator may do as he
+    /// likes.
     fn is_void(&self, client: ClientId, address: Ipv4Addr) -> bool {
         let moved = self.rude.contains(&client)
             && self.moved.get(&client).is_some_and(|&newest| newest != address);
-        moved || self.cloned.contains(&client)
+        let revoked = self.revoked.contains(&(client, address));
+        moved || revoked || self.cloned.contains(&client)
     }
 
     /// Whether a static lease has since come between a client and its address.

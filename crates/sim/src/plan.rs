@@ -153,7 +153,7 @@ impl fmt::Display for Plan {
 
 type Trouble = fn(&mut Draft, &mut Vec<(Moment, Incident)>);
 
-const TROUBLES: [Trouble; 10] = [
+const TROUBLES: [Trouble; 11] = [
     comings_and_goings,
     moves,
     kills,
@@ -163,6 +163,7 @@ const TROUBLES: [Trouble; 10] = [
     clock_steps,
     cuts,
     reconfigurations,
+    removals,
     rudeness,
 ];
 
@@ -371,6 +372,13 @@ fn reconfigurations(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) 
     for _ in 0..draft.times(14) {
         let change = draw_change(draft);
         incidents.push((draft.moment(), Incident::Reconfigure(change)));
+    }
+}
+
+fn removals(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
+    for _ in 0..draft.times(6) {
+        let client = draft.client();
+        incidents.push((draft.moment(), Incident::RemoveLease(client)));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use leasehold_dhcp::{Datagram, ProbeAnswer};
+use leasehold_dhcp::{Datagram, Location, Order, ProbeAnswer};
 
 use crate::agenda::Agenda;
 use crate::client::{Client, ClientId, Outgoing, Rumour};
@@ -81,6 +81,7 @@ pub(crate) enum Inbound {
     Datagram(Box<Arrival>),
     Probe(ProbeAnswer),
     Config(Rc<Site>),
+    Order(Order),
 }
 
 /// A kill that waits for the process to be in the middle of sending promises.
@@ -303,6 +304,7 @@ impl<'p> World<'p> {
                 self.oracle.reconfigured(now, change);
                 self.reconfigure(|site| site.apply(change));
             }
+            Incident::RemoveLease(client) => self.remove_lease(client),
             Incident::Calm => self.calm(),
         }
     }
@@ -324,6 +326,12 @@ impl<'p> World<'p> {
         change(&mut site);
         self.site = Rc::new(site);
         self.arrive(Inbound::Config(self.site.clone()));
+    }
+
+    fn remove_lease(&mut self, client: ClientId) {
+        let Some(lease) = self.clients[usize::from(client.0)].lease(self.now) else { return };
+        self.oracle.revoke(client, lease.address);
+        self.arrive(Inbound::Order(Order::Remove(Location::main(lease.address))));
     }
 
     /// What a rude client knows: the address of somebody, or one that nobody has.
