@@ -6,7 +6,7 @@
 use core::net::Ipv4Addr;
 use std::collections::{BTreeMap, VecDeque};
 
-use leasehold_dhcp::record::{Change, Folded, Location, Records, decode_all};
+use leasehold_dhcp::record::{Binding, Change, Folded, Location, Records, decode_all};
 use leasehold_dhcp::{Durable, Record};
 
 use crate::client::Identity;
@@ -38,6 +38,10 @@ pub(crate) struct Disk {
     /// Written and not yet, or never, synced; in order.
     doubtful: VecDeque<Written>,
     sickness: Option<Sickness>,
+    /// Commits up to this one can succeed no more: the disk was mended under them.
+    settled: u64,
+    /// The newest commit that was begun.
+    written: u64,
     random: Random,
 }
 
@@ -51,6 +55,8 @@ impl Disk {
             durable: Vec::new(),
             leases: BTreeMap::new(),
             doubtful: VecDeque::new(),
+            settled: 0,
+            written: 0,
             sickness: None,
             random,
         }
@@ -64,6 +70,7 @@ impl Disk {
     pub(crate) fn heal(&mut self) {
         self.sickness = None;
         self.settle();
+        self.settled = self.written;
     }
 
     pub(crate) fn works(&self) -> bool {
@@ -72,6 +79,7 @@ impl Disk {
 
     /// A commit begins: its bytes are on their way.
     pub(crate) fn write(&mut self, sequence: u64, records: &Records) {
+        self.written = sequence;
         if self.sickness == Some(Sickness::Full) {
             return;
         }
@@ -80,7 +88,7 @@ impl Disk {
 
     /// A commit ends: everything up to and including `sequence` is durable, or it failed.
     pub(crate) fn sync(&mut self, sequence: u64) -> Result<Durable, Failed> {
-        if self.sickness.is_some() {
+        if self.sickness.is_some() || sequence <= self.settled {
             return Err(Failed);
         }
         while self.doubtful.front().is_some_and(|next| next.sequence <= sequence) {
@@ -94,8 +102,14 @@ impl Disk {
         Durable::after_sync(sequence)
     }
 
-    /// A crash: each doubtful write is kept, cut short or gone, and that is settled for ever.
-    pub(crate) fn settle(&mut self) {
+    /// The process or the machine is gone, and with it every commit on its way.
+    pub(crate) fn crash(&mut self) {
+        self.settle();
+        self.settled = 0;
+    }
+
+    /// Each doubtful write is kept, cut short or gone, and that for ever.
+    fn settle(&mut self) {
         for mut written in core::mem::take(&mut self.doubtful) {
             match self.random.within(0, 2) {
                 0 => continue,
@@ -119,16 +133,16 @@ impl Disk {
 
     /// Whether an address belongs to this client by what is durable.
     pub(crate) fn holds(&self, address: Ipv4Addr, identity: &Identity) -> bool {
-        let Some(lease) = self.leases.get(&Location::main(address)) else { return false };
-        let mut records = lease.records();
-        match (records.next().map(|record| &record.change), records.next()) {
-            (Some(Change::Bound(binding)), None) => {
-                let mac = <[u8; 6]>::try_from(&*binding.chaddr).unwrap_or_default();
-                let client_id = binding.client_id.to_vec();
-                same(&Identity { mac, client_id }, identity)
-            }
-            _ => false,
-        }
+        let lease = self.leases.get(&Location::main(address));
+        let Some(binding) = lease.and_then(binding) else { return false };
+        let mac = <[u8; 6]>::try_from(&*binding.chaddr).unwrap_or_default();
+        same(&Identity { mac, client_id: binding.client_id.to_vec() }, identity)
+    }
+
+    /// The addresses that are bound by what is durable.
+    pub(crate) fn bound(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+        let bound = self.leases.iter().filter(|(_, lease)| binding(lease).is_some());
+        bound.map(|(location, _)| location.address)
     }
 
     /// The newest turn that a restart finds.
@@ -152,6 +166,15 @@ impl Disk {
 
 fn records(written: &[Written]) -> impl Iterator<Item = Record> + '_ {
     written.iter().flat_map(|written| frames(&written.bytes))
+}
+
+/// The lease's binding, if it has not ended.
+fn binding(lease: &Folded) -> Option<&Binding> {
+    let mut records = lease.records();
+    match (&records.next()?.change, records.next()) {
+        (Change::Bound(binding), None) => Some(binding),
+        _ => None,
+    }
 }
 
 fn frames(bytes: &[u8]) -> impl Iterator<Item = Record> + '_ {

@@ -118,7 +118,7 @@ fn addresses(reply: &Message, kind: Kind, request: &Message) -> Result<(), Fault
     check(reply.giaddr == request.giaddr, Fault::Relay)?;
     // RFC 2131 § 4.3.2: through a relay, a NAK has the broadcast bit set whatever was asked.
     let flag = request.broadcast || (kind == Kind::Nak && !request.giaddr.is_unspecified());
-    check(reply.broadcast == flag, Fault::Relay)?;
+    check(reply.broadcast == flag && reply.reserved == 0, Fault::Relay)?;
     let none = Ipv4Addr::UNSPECIFIED;
     let informs = request.kind() == Some(Kind::Inform);
     let ciaddr = match kind {
@@ -203,19 +203,23 @@ fn destination(
         return check(target == SocketAddrV4::new(request.giaddr, 67), Fault::Destination);
     }
     check(target.port() == 68, Fault::Destination)?;
+    let everybody = target.ip().is_broadcast() && mac == Some(Mac::BROADCAST);
     if let Destination::Link { interface, .. } = to {
         let direct = link_on(interface)
             .is_some_and(|link| links.get(usize::from(link.0)) == Some(&Reach::Direct));
-        check(direct, Fault::Destination)?;
+        // The letter of § 4.3.2 has a NAK without giaddr broadcast, also where nobody hears it:
+        // the answer to a renewal that came around a relay.
+        check(direct || (kind == Kind::Nak && everybody), Fault::Destination)?;
     }
-    let everybody = target.ip().is_broadcast() && mac == Some(Mac::BROADCAST);
     let own_mac = mac.is_none_or(|mac| mac == Mac(request.mac()));
     // INFORM without ciaddr is answered where it came from.
     let address = match request.kind() {
         Some(Kind::Inform) if request.ciaddr.is_unspecified() => *heard.source.ip(),
         _ => request.ciaddr,
     };
-    let right = if kind == Kind::Nak {
+    let is_routed = matches!(to, Destination::Routed { .. })
+        && links.get(usize::from(heard.link.0)) != Some(&Reach::Direct);
+    let right = if kind == Kind::Nak && !is_routed {
         everybody
     } else if !address.is_unspecified() {
         *target.ip() == address && own_mac

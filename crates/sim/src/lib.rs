@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod agenda;
+mod audit;
 mod client;
 mod clock;
 mod disk;

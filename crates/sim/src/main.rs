@@ -1,5 +1,6 @@
 //! The simulator's command: one seed, a range of seeds, or all cores for some minutes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,6 +28,9 @@ struct Arguments {
     /// Prints the whole history, also of a run without a failure.
     #[arg(long)]
     verbose: bool,
+    /// Goes on after a failure: counts the broken rules, and the first seed of each.
+    #[arg(long)]
+    survey: bool,
     /// Runs a failing plan at most so often to make it smaller.
     #[arg(long, default_value_t = 3_000)]
     shrink: u32,
@@ -77,6 +81,36 @@ fn explain(plan: &Plan, outcome: &Outcome, arguments: &Arguments) -> bool {
     true
 }
 
+/// What one core has done of many seeds.
+#[derive(Default)]
+struct Done {
+    seeds: u64,
+    steps: u64,
+    reached: Reached,
+    /// The seeds that broke each rule.
+    broken: BTreeMap<String, BTreeSet<u64>>,
+}
+
+impl Done {
+    fn add(&mut self, seed: u64, outcome: &Outcome) {
+        self.seeds += 1;
+        self.steps += outcome.steps;
+        self.reached += outcome.reached;
+        if let Some(failure) = &outcome.failure {
+            self.broken.entry(failure.rule.to_string()).or_default().insert(seed);
+        }
+    }
+
+    fn join(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        self.steps += other.steps;
+        self.reached += other.reached;
+        for (rule, seeds) in other.broken {
+            self.broken.entry(rule).or_default().extend(seeds);
+        }
+    }
+}
+
 /// Runs seeds on all cores until the first failure, the last seed or the end of the time.
 fn run_many(from: u64, to: u64, minutes: Option<u64>, arguments: &Arguments) -> bool {
     let clock = Clock::start();
@@ -85,37 +119,37 @@ fn run_many(from: u64, to: u64, minutes: Option<u64>, arguments: &Arguments) -> 
     let stop = AtomicBool::new(false);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let work = || {
-        let mut done = (0, 0, Reached::default(), None);
+        let mut done = Done::default();
         while !stop.load(Ordering::Relaxed) && limit.is_none_or(|limit| clock.elapsed() < limit) {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= to {
                 break;
             }
             let outcome = run_checked(seed, arguments.steps, limit.is_some());
-            done.0 += 1;
-            done.1 += outcome.steps;
-            done.2 += outcome.reached;
-            if outcome.failure.is_some() {
+            done.add(seed, &outcome);
+            if outcome.failure.is_some() && !arguments.survey {
                 stop.store(true, Ordering::Relaxed);
-                done.3 = Some((seed, outcome));
             }
         }
         done
     };
-    let all: Vec<_> = std::thread::scope(|scope| {
+    let mut all = Done::default();
+    std::thread::scope(|scope| {
         let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().filter_map(|thread| thread.join().ok()).collect()
+        threads.into_iter().filter_map(|thread| thread.join().ok()).for_each(|it| all.join(it));
     });
-    let (mut seeds, mut steps, mut reached) = (0, 0, Reached::default());
-    for done in &all {
-        (seeds, steps) = (seeds + done.0, steps + done.1);
-        reached += done.2;
-    }
     let seconds = clock.elapsed().as_secs_f64();
+    let Done { seeds, steps, reached, broken } = all;
     println!("{seeds} seeds from {from}, {steps} steps in {seconds:.1} s on {cores} cores");
     println!("{reached}");
-    let first = all.into_iter().filter_map(|done| done.3).min_by_key(|(seed, _)| *seed);
-    first.is_some_and(|(seed, outcome)| explain(&Plan::new(seed), &outcome, arguments))
+    for (rule, seeds) in &broken {
+        let first: Vec<String> = seeds.iter().take(8).map(u64::to_string).collect();
+        println!("{:>6} seeds ({}): {rule}", seeds.len(), first.join(" "));
+    }
+    let Some(seed) = broken.into_values().filter_map(|mut seeds| seeds.pop_first()).min() else {
+        return false;
+    };
+    arguments.survey || run_one(seed, arguments)
 }
 
 /// Runs a seed; in a swarm, now and then twice, to see that it is one history.

@@ -80,6 +80,8 @@ pub(crate) struct Message {
     pub xid: u32,
     pub secs: u16,
     pub broadcast: bool,
+    /// The flags that must be zero.
+    pub reserved: u16,
     pub ciaddr: Ipv4Addr,
     pub yiaddr: Ipv4Addr,
     pub siaddr: Ipv4Addr,
@@ -98,7 +100,6 @@ pub(crate) enum Illegal {
     NoEnd,
     RubbishAfterEnd,
     Repeated(u8),
-    ReservedFlags,
 }
 
 impl fmt::Display for Illegal {
@@ -110,7 +111,6 @@ impl fmt::Display for Illegal {
             Self::NoEnd => f.write_str("there is no END option"),
             Self::RubbishAfterEnd => f.write_str("not only zeros follow the END option"),
             Self::Repeated(code) => write!(f, "option {code} stands twice, not side by side"),
-            Self::ReservedFlags => f.write_str("reserved flags are set"),
         }
     }
 }
@@ -128,6 +128,7 @@ impl Message {
             xid,
             secs: 0,
             broadcast: false,
+            reserved: 0,
             ciaddr: Ipv4Addr::UNSPECIFIED,
             yiaddr: Ipv4Addr::UNSPECIFIED,
             siaddr: Ipv4Addr::UNSPECIFIED,
@@ -180,7 +181,8 @@ impl Message {
         bytes[..4].copy_from_slice(&[self.op, self.htype, self.hlen, self.hops]);
         bytes[4..8].copy_from_slice(&self.xid.to_be_bytes());
         bytes[8..10].copy_from_slice(&self.secs.to_be_bytes());
-        bytes[10] = u8::from(self.broadcast) << 7;
+        let flags = u16::from(self.broadcast) << 15 | self.reserved;
+        bytes[10..12].copy_from_slice(&flags.to_be_bytes());
         let addresses = [self.ciaddr, self.yiaddr, self.siaddr, self.giaddr];
         for (field, address) in bytes[12..28].chunks_exact_mut(4).zip(addresses) {
             field.copy_from_slice(&address.octets());
@@ -203,9 +205,6 @@ impl Message {
         if header[236..240] != MAGIC {
             return Err(Illegal::NoMagic);
         }
-        if header[10] & 0x7f != 0 || header[11] != 0 {
-            return Err(Illegal::ReservedFlags);
-        }
         Ok(Self { options: decode_options(options)?, ..Self::glean(header) })
     }
 
@@ -224,6 +223,7 @@ impl Message {
             xid: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
             secs: u16::from_be_bytes([header[8], header[9]]),
             broadcast: header[10] & 0x80 != 0,
+            reserved: u16::from_be_bytes([header[10] & 0x7f, header[11]]),
             ciaddr: address(12),
             yiaddr: address(16),
             siaddr: address(20),
@@ -289,7 +289,6 @@ mod tests {
             Message::decode(&bytes)
         };
         assert_eq!(with(238, 0), Err(Illegal::NoMagic));
-        assert_eq!(with(11, 1), Err(Illegal::ReservedFlags));
         assert_eq!(with(299, 7), Err(Illegal::RubbishAfterEnd));
     }
 

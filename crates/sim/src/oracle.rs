@@ -94,6 +94,8 @@ impl fmt::Display for Failure {
 /// A reply as it leaves the server.
 pub(crate) struct Reply<'a> {
     pub message: &'a Message,
+    /// It waited for the disk: it promises something new.
+    pub promised: bool,
     pub octets: usize,
     pub to: Destination,
 }
@@ -143,7 +145,8 @@ pub(crate) struct Oracle {
     cloned: BTreeSet<ClientId>,
     /// The address of the newest ACK to a rude client: it may have asked for a second one.
     moved: BTreeMap<ClientId, Ipv4Addr>,
-    /// Leases that the administrator took away, until their clients get them again.
+    /// Leases that the administrator took away, or that their clients gave up, until they get
+    /// them again.
     revoked: BTreeSet<(ClientId, Ipv4Addr)>,
 }
 
@@ -159,8 +162,8 @@ impl Oracle {
         self.asked.entry(key).or_default().push(Asked { heard, sender, identity, at: now });
     }
 
-    /// A client says itself that an address is free again.
-    pub(crate) fn relinquish(&mut self, message: &Message) {
+    /// A client says itself that an address is free again: a rude one perhaps of its own.
+    pub(crate) fn relinquish(&mut self, sender: ClientId, message: &Message) {
         let address = match message.kind() {
             Some(Kind::Release) => message.ciaddr,
             Some(Kind::Decline) => match message.address(message::REQUESTED_ADDRESS) {
@@ -169,6 +172,7 @@ impl Oracle {
             },
             _ => return,
         };
+        self.revoked.insert((sender, address));
         let identity = identity(message);
         self.strangers.retain(|p| !(same(&p.identity, &identity) && p.address == address));
     }
@@ -202,7 +206,7 @@ impl Oracle {
         match kind {
             Kind::Offer => self.offered(message, &asked, view)?,
             Kind::Ack if asked.heard.message.kind() == Some(Kind::Request) => {
-                self.promised(message, &asked, view)?;
+                self.promised(reply, &asked, view)?;
             }
             Kind::Nak => self.naked(message, &asked, view)?,
             _ => {}
@@ -240,21 +244,23 @@ impl Oracle {
 
     fn promised(
         &mut self,
-        ack: &Message,
+        reply: &Reply<'_>,
         asked: &Asked,
         view: &View<'_>,
     ) -> Result<(), (Rule, String)> {
         let client = &view.clients[usize::from(asked.sender.0)];
+        let ack = reply.message;
         let address = ack.yiaddr;
-        let holds = client.lease(view.now).is_some_and(|lease| lease.address == address);
-        if !holds {
+        // What was promised holds until it ends, whatever the configuration says now.
+        if reply.promised {
             self.configured(address, asked, view)?;
         }
         if let Some(owner) = self.claimant(address, &asked.identity, view) {
             let detail = format!("{address} to {}, held by {owner}", asked.sender);
             return Err((Rule::TwoOwners, detail));
         }
-        if !view.disk.holds(address, &asked.identity) {
+        let removed = self.revoked.contains(&(client.id, address));
+        if !removed && !view.disk.holds(address, &asked.identity) {
             return Err((Rule::NotDurable, format!("{address} to {}", asked.sender)));
         }
         let lease = Duration::from_secs(u64::from(ack.seconds(message::LEASE_TIME).unwrap_or(0)));

@@ -8,9 +8,10 @@ use leasehold_dhcp::config::{
     AddressPool, Authoritative, FixedAddress, FixedLease, Network, Networks, PoolIndex, PoolSpec,
     Relay, Server, ServerIndex, Settings, Withheld,
 };
+use leasehold_dhcp::order::LeaseView;
 use leasehold_dhcp::{
-    Config, Durable, Engine, Event, IfIndex, Input, Interfaces, Mac, Now, Outbox, Probe, Promises,
-    Prompt, Record, Records, Start, StoreState, Turn,
+    Answer, Config, Durable, Engine, Event, IfIndex, Input, Interfaces, Mac, Now, Order, OrderId,
+    Outbox, Probe, Promises, Prompt, Record, Records, Start, StoreState, Turn,
 };
 use leasehold_pool::{Plan as PoolPlan, Pools};
 
@@ -103,6 +104,17 @@ impl Process {
             .expect("a site's pools have ranges of their own and existing next pools");
         self.site = site;
         self.handle(now, Input::Config(config, self.pools.clone()));
+    }
+
+    /// All leases, as a face gets them.
+    pub(crate) fn leases(&mut self, now: Now) -> Vec<LeaseView> {
+        let all = Order::Leases { after: None, limit: usize::MAX };
+        self.handle(now, Input::Order(OrderId(0), all));
+        let answers = self.outbox.answers().filter_map(|(_, answer)| match answer {
+            Answer::Leases { leases, .. } => Some(leases),
+            _ => None,
+        });
+        answers.flatten().collect()
     }
 
     /// Ends the turn. While the store fails, what would have to be stored is abandoned.

@@ -181,6 +181,12 @@ impl Site {
         false
     }
 
+    /// Whether an address is in a range, or its link's server is enabled.
+    pub(crate) fn is_served(&self, address: Ipv4Addr) -> bool {
+        let enabled = crate::topology::link_of(address).is_some_and(|it| self.server(it).enabled);
+        enabled || (0..).map(LinkId).zip(&self.pools).any(|(link, _)| self.holds(link, address))
+    }
+
     fn holds(&self, pool: LinkId, address: Ipv4Addr) -> bool {
         let range = &self.pools[usize::from(pool.0)];
         pool.host(range.first) <= address && address <= pool.host(range.last)

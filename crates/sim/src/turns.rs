@@ -80,7 +80,12 @@ impl World<'_> {
         let site = process.site.clone();
         let said = process.seal(now);
         self.idle_ticks = if drained == 0 { self.idle_ticks + 1 } else { 0 };
+        let quiet = said.commit.is_none();
         self.say(said, &site);
+        self.audit_book();
+        if quiet {
+            self.audit(now);
+        }
         self.plan_next(now);
     }
 
@@ -191,7 +196,7 @@ impl World<'_> {
         self.ambush = None;
         self.work_planned = None;
         self.inbox.clear();
-        self.disk.settle();
+        self.disk.crash();
         self.agenda.plan(Moment(self.now.0 + down), Happening::Restart(reboot));
     }
 

@@ -20,7 +20,7 @@ impl World<'_> {
     pub(crate) fn send(&mut self, client: ClientId, outgoing: Outgoing) {
         let what = match &outgoing.payload {
             Payload::Message(message) => {
-                self.oracle.relinquish(message);
+                self.oracle.relinquish(client, message);
                 What::Sent { client, toward: outgoing.toward, message: message.into() }
             }
             Payload::Rubbish(bytes) => What::SentRubbish { client, octets: bytes.len() as u16 },
@@ -46,7 +46,7 @@ impl World<'_> {
             Err(failure) => return self.fail(failure),
         };
         self.history.add(self.now, What::Answered { message: (&message).into(), promised });
-        let reply = Reply { message: &message, octets: payload.len(), to };
+        let reply = Reply { message: &message, promised, octets: payload.len(), to };
         let view = View {
             now: self.now,
             clients: &self.clients,

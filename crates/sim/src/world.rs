@@ -233,6 +233,7 @@ impl<'p> World<'p> {
         let one = &self.clients[usize::from(client.0)];
         match one.wakes {
             Some(at) if at <= now => {
+                self.clients[usize::from(client.0)].wakes = None;
                 let taken = self.is_taken(client);
                 self.act(client, |one, out| one.wake(now, taken, out));
             }
