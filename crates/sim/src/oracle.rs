@@ -259,11 +259,13 @@ impl Oracle {
             let detail = format!("{address} to {}, held by {owner}", asked.sender);
             return Err((Rule::TwoOwners, detail));
         }
+        let lease = Duration::from_secs(u64::from(ack.seconds(message::LEASE_TIME).unwrap_or(0)));
+        // A promise that was on its way for longer than it lasts is none any more.
+        let over = asked.at.after(lease) <= view.now;
         let removed = self.revoked.contains(&(client.id, address));
-        if !removed && !view.disk.holds(address, &asked.identity) {
+        if !over && !removed && !view.disk.holds(address, &asked.identity) {
             return Err((Rule::NotDurable, format!("{address} to {}", asked.sender)));
         }
-        let lease = Duration::from_secs(u64::from(ack.seconds(message::LEASE_TIME).unwrap_or(0)));
         let awaited = client.awaits_ack().filter(|exchange| exchange.xid == ack.xid);
         if let Some(exchange) = awaited {
             let until = exchange.began.after(lease);
@@ -289,9 +291,12 @@ impl Oracle {
         let Some(lease) = client.lease(view.now).filter(|_| awaited) else { return Ok(()) };
         let request = &asked.heard.message;
         let address = request.address(message::REQUESTED_ADDRESS).unwrap_or(request.ciaddr);
+        let is =
+            |client: ClientId| same(&view.clients[usize::from(client.0)].identity, &asked.identity);
         let excused = lease.address != address
             || lease.link != client.link
             || self.is_void(client.id, address)
+            || !view.site.leaves(asked.heard.link, is, address)
             || self.forbidden_since(client.id, address, lease.granted);
         if excused {
             return Ok(());

@@ -160,11 +160,7 @@ impl Site {
         is: impl Fn(ClientId) -> bool,
         address: Ipv4Addr,
     ) -> bool {
-        let own = self
-            .statics
-            .iter()
-            .find(|&(client, fixed)| is(*client) && crate::topology::link_of(*fixed) == Some(link));
-        if let Some((_, &fixed)) = own {
+        if let Some(fixed) = self.fixed(link, is) {
             return fixed == address;
         }
         if !self.server(link).enabled || self.statics.values().any(|&fixed| fixed == address) {
@@ -179,6 +175,27 @@ impl Site {
             next = self.pools[usize::from(pool.0)].next;
         }
         false
+    }
+
+    /// Whether no static lease stands between a client and an address: one of its own for
+    /// another, or one of somebody else for this one.
+    pub(crate) fn leaves(
+        &self,
+        link: LinkId,
+        is: impl Fn(ClientId) -> bool,
+        address: Ipv4Addr,
+    ) -> bool {
+        match self.fixed(link, is) {
+            Some(fixed) => fixed == address,
+            None => !self.statics.values().any(|&fixed| fixed == address),
+        }
+    }
+
+    /// The static lease of a client on a link.
+    fn fixed(&self, link: LinkId, is: impl Fn(ClientId) -> bool) -> Option<Ipv4Addr> {
+        let on_link = |fixed: Ipv4Addr| crate::topology::link_of(fixed) == Some(link);
+        let own = self.statics.iter().find(|&(client, fixed)| is(*client) && on_link(*fixed));
+        own.map(|(_, fixed)| *fixed)
     }
 
     /// Whether an address is in a range, or its link's server is enabled.
