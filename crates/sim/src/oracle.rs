@@ -145,6 +145,10 @@ pub(crate) struct Oracle {
     cloned: BTreeSet<ClientId>,
     /// The address of the newest ACK to a rude client: it may have asked for a second one.
     moved: BTreeMap<ClientId, Ipv4Addr>,
+    /// When a server last heard a client give an address up.
+    freed: BTreeMap<(Name, Ipv4Addr), Moment>,
+    /// When the administrator last took an address away from whoever had it.
+    removed: BTreeMap<Ipv4Addr, Moment>,
     /// Leases that the administrator took away, or that their clients gave up, until they get
     /// them again.
     revoked: BTreeSet<(ClientId, Ipv4Addr)>,
@@ -159,19 +163,17 @@ impl Oracle {
     pub(crate) fn hear(&mut self, now: Moment, heard: Heard, sender: ClientId) {
         let key = (heard.message.xid, heard.message.mac());
         let identity = identity(&heard.message);
+        if let Some(address) = given_up(&heard.message) {
+            // Perhaps an old copy; but a server cannot tell, and must believe it.
+            self.relinquish(sender, &heard.message);
+            self.freed.insert((name(&identity), address), now);
+        }
         self.asked.entry(key).or_default().push(Asked { heard, sender, identity, at: now });
     }
 
     /// A client says itself that an address is free again: a rude one perhaps of its own.
     pub(crate) fn relinquish(&mut self, sender: ClientId, message: &Message) {
-        let address = match message.kind() {
-            Some(Kind::Release) => message.ciaddr,
-            Some(Kind::Decline) => match message.address(message::REQUESTED_ADDRESS) {
-                Some(address) => address,
-                None => return,
-            },
-            _ => return,
-        };
+        let Some(address) = given_up(message) else { return };
         self.revoked.insert((sender, address));
         let identity = identity(message);
         self.strangers.retain(|p| !(same(&p.identity, &identity) && p.address == address));
@@ -184,9 +186,11 @@ impl Oracle {
         }
     }
 
-    /// The administrator takes an address away from a client that still believes to have it.
-    pub(crate) fn revoke(&mut self, client: ClientId, address: Ipv4Addr) {
-        self.revoked.insert((client, address));
+    /// The administrator takes an address away, whoever believes to have it.
+    pub(crate) fn remove(&mut self, now: Moment, address: Ipv4Addr, clients: &[Client]) {
+        self.removed.insert(address, now);
+        self.revoked.extend(clients.iter().map(|client| (client.id, address)));
+        self.strangers.retain(|promise| promise.address != address);
     }
 
     /// Judges a reply. Tells whose request it answers.
@@ -262,8 +266,13 @@ impl Oracle {
         let lease = Duration::from_secs(u64::from(ack.seconds(message::LEASE_TIME).unwrap_or(0)));
         // A promise that was on its way for longer than it lasts is none any more.
         let over = asked.at.after(lease) <= view.now;
+        let freed = self.freed.get(&(name(&asked.identity), address));
+        let freed = freed.max(self.removed.get(&address));
+        if over || freed.is_some_and(|freed| *freed >= asked.at) {
+            return Ok(());
+        }
         let removed = self.revoked.contains(&(client.id, address));
-        if !over && !removed && !view.disk.holds(address, &asked.identity) {
+        if !removed && !view.disk.holds(address, &asked.identity) {
             return Err((Rule::NotDurable, format!("{address} to {}", asked.sender)));
         }
         let awaited = client.awaits_ack().filter(|exchange| exchange.xid == ack.xid);
@@ -377,16 +386,29 @@ pub(crate) fn identity(message: &Message) -> Identity {
     Identity { mac: message.mac(), client_id }
 }
 
-/// Whether two names are the same client (RFC 2131 § 4.2: option 61 if sent, else `chaddr`; an
-/// option 61 that is nothing but the hardware address says the same as `chaddr`).
-pub(crate) fn same(one: &Identity, other: &Identity) -> bool {
-    fn name(identity: &Identity) -> (bool, &[u8]) {
-        match identity.client_id.as_slice() {
-            [] => (false, &identity.mac),
-            [1, mac @ ..] if mac.len() == 6 => (false, mac),
-            id => (true, id),
-        }
+/// The address that a message gives up.
+fn given_up(message: &Message) -> Option<Ipv4Addr> {
+    match message.kind()? {
+        Kind::Release => Some(message.ciaddr),
+        Kind::Decline => message.address(message::REQUESTED_ADDRESS),
+        _ => None,
     }
+}
+
+/// What a client is told apart by (RFC 2131 § 4.2): option 61 if it sends one, else `chaddr`; an
+/// option 61 that is nothing but the hardware address says the same as `chaddr`.
+type Name = (bool, Vec<u8>);
+
+fn name(identity: &Identity) -> Name {
+    match identity.client_id.as_slice() {
+        [] => (false, identity.mac.to_vec()),
+        [1, mac @ ..] if mac.len() == 6 => (false, mac.to_vec()),
+        id => (true, id.to_vec()),
+    }
+}
+
+/// Whether two names are the same client.
+pub(crate) fn same(one: &Identity, other: &Identity) -> bool {
     name(one) == name(other)
 }
 

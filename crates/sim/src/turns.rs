@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use leasehold_dhcp::{Durable, Input, Now, OrderId};
+use leasehold_dhcp::{Durable, Input, Location, Now, Order, OrderId};
 
 use crate::clock::Moment;
 use crate::disk::Failed;
@@ -69,7 +69,11 @@ impl World<'_> {
                     process.handle(now, Input::Datagram(arrival.datagram()));
                 }
                 Inbound::Probe(answer) => process.handle(now, Input::Probe(answer)),
-                Inbound::Order(order) => process.handle(now, Input::Order(OrderId(0), order)),
+                Inbound::Removal(address) => {
+                    self.oracle.remove(self.now, address, &self.clients);
+                    let order = Order::Remove(Location::main(address));
+                    process.handle(now, Input::Order(OrderId(0), order));
+                }
                 Inbound::Config(site) => {
                     self.history.add(self.now, What::Configured);
                     process.reconfigure(now, site);

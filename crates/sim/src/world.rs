@@ -1,9 +1,10 @@
 //! One run: everything that happens, one thing after the other, in one thread.
 
+use core::net::Ipv4Addr;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use leasehold_dhcp::{Datagram, Location, Order, ProbeAnswer};
+use leasehold_dhcp::{Datagram, ProbeAnswer};
 
 use crate::agenda::Agenda;
 use crate::client::{Client, ClientId, Outgoing, Rumour};
@@ -57,7 +58,7 @@ pub(crate) enum Reboot {
 pub(crate) struct Arrival {
     pub interface: leasehold_dhcp::IfIndex,
     pub link_source: Option<leasehold_dhcp::Mac>,
-    pub destination: core::net::Ipv4Addr,
+    pub destination: Ipv4Addr,
     pub payload: Vec<u8>,
     pub heard: Heard,
     pub sender: ClientId,
@@ -81,7 +82,7 @@ pub(crate) enum Inbound {
     Datagram(Box<Arrival>),
     Probe(ProbeAnswer),
     Config(Rc<Site>),
-    Order(Order),
+    Removal(Ipv4Addr),
 }
 
 /// A kill that waits for the process to be in the middle of sending promises.
@@ -331,8 +332,7 @@ impl<'p> World<'p> {
 
     fn remove_lease(&mut self, client: ClientId) {
         let Some(lease) = self.clients[usize::from(client.0)].lease(self.now) else { return };
-        self.oracle.revoke(client, lease.address);
-        self.arrive(Inbound::Order(Order::Remove(Location::main(lease.address))));
+        self.arrive(Inbound::Removal(lease.address));
     }
 
     /// What a rude client knows: the address of somebody, or one that nobody has.
