@@ -15,6 +15,8 @@ pub mod live;
 pub mod menus;
 pub mod order;
 pub mod outbox;
+#[doc(hidden)]
+pub mod planted;
 pub mod record;
 pub mod time;
 pub mod wire;

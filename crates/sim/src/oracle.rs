@@ -53,6 +53,13 @@ pub enum Rule {
     Panic,
 }
 
+impl Rule {
+    /// Whether only somebody who looks into the server or its store can see it broken.
+    pub(crate) fn is_inside(&self) -> bool {
+        matches!(self, Self::NotDurable | Self::Book | Self::Store | Self::Pool | Self::Stuck)
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -106,6 +113,7 @@ pub(crate) struct View<'a> {
     pub clients: &'a [Client],
     pub links: &'a [Reach],
     pub disk: &'a Disk,
+    pub looks_inside: bool,
     /// The configuration under which the reply was decided.
     pub site: &'a Site,
 }
@@ -271,7 +279,7 @@ impl Oracle {
         if over || freed.is_some_and(|freed| *freed >= asked.at) {
             return Ok(());
         }
-        let removed = self.revoked.contains(&(client.id, address));
+        let removed = self.revoked.contains(&(client.id, address)) || !view.looks_inside;
         if !removed && !view.disk.holds(address, &asked.identity) {
             return Err((Rule::NotDurable, format!("{address} to {}", asked.sender)));
         }

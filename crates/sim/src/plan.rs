@@ -53,6 +53,8 @@ pub struct Plan {
     pub slowest_sync: u64,
     /// When the run ends.
     pub ends: Moment,
+    /// Whether the judge may look into server and store, besides seeing what clients see.
+    pub looks_inside: bool,
     /// A bug on purpose.
     pub planted: Option<Bug>,
 }
@@ -81,6 +83,7 @@ impl Plan {
             slowest_sync,
             incidents,
             ends: draft.calm.after(CALM),
+            looks_inside: true,
             planted: None,
             links: draft.links,
             site: draft.site,
@@ -92,6 +95,12 @@ impl Plan {
     #[must_use]
     pub fn with(self, planted: Bug) -> Self {
         Self { planted: Some(planted), ..self }
+    }
+
+    /// The same plan for a judge who sees only what clients see.
+    #[must_use]
+    pub fn seen_from_outside(self) -> Self {
+        Self { looks_inside: false, ..self }
     }
 
     /// When everything is mended.

@@ -1,11 +1,12 @@
 //! Bugs on purpose. A simulator is worth what it finds, so it has to find these.
 //!
-//! The bugs of the first half are planted at the seams, in the simulator's own worker, disk and
-//! clock: places where the daemon could be wrong. Those of the second half are in the shipped
-//! engine, behind a switch that only `--cfg leasehold_planted` compiles.
+//! Most are planted at the seams, in the simulator's own worker, disk and clock: places where the
+//! daemon could be wrong, or where what the engine says or hears can be bent as if it were. The
+//! last ones are in the engine, behind a switch that only `--cfg leasehold_planted` compiles.
 
 use core::fmt;
 
+use leasehold_dhcp::planted::Planted;
 use leasehold_dhcp::record::{Change, Records};
 use leasehold_dhcp::{Boottime, Now, Record};
 
@@ -21,10 +22,16 @@ pub enum Bug {
     AckBeforeCommit,
     /// The worker takes a failed commit for a good one.
     AckDespiteFailure,
+    /// The worker does not tell the engine that a commit failed.
+    FailureNotTold,
     /// The store forgets that leases were given back.
     ReleaseNotRecorded,
+    /// The store drops the last record of a turn of several.
+    LastRecordLost,
     /// The store replays the newest turn first.
     ReplayBackwards,
+    /// The store replays the fold and forgets the turns after it.
+    NewestNotReplayed,
     /// A restart takes a lease for its neighbour's.
     WrongOwnerAfterRestart,
     /// The engine is given a boottime that runs too fast.
@@ -35,21 +42,50 @@ pub enum Bug {
     StrangersDecline,
     /// The engine is told that a RELEASE came from the address's owner.
     StrangersRelease,
+    /// A NAK ends the lease of the client that it is for, though it may be lost.
+    NakEndsLease,
+    /// A new configuration removes the leases that its ranges do not hold.
+    ShrinkRemoves,
+    /// In the engine: a restart does not take its leases' addresses out of the pools.
+    RestoreTakesNothing,
+    /// In the engine: an offer is honoured though the address is another's by now.
+    StaleOffer,
+    /// In the engine: a shorter renewal ends before what was promised before.
+    RenewalShortens,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 17] = [
         Self::AckBeforeCommit,
         Self::AckDespiteFailure,
+        Self::FailureNotTold,
         Self::ReleaseNotRecorded,
+        Self::LastRecordLost,
         Self::ReplayBackwards,
+        Self::NewestNotReplayed,
         Self::WrongOwnerAfterRestart,
         Self::EarlyExpiry,
         Self::WallClockForTimers,
         Self::StrangersDecline,
         Self::StrangersRelease,
+        Self::NakEndsLease,
+        Self::ShrinkRemoves,
+        Self::RestoreTakesNothing,
+        Self::StaleOffer,
+        Self::RenewalShortens,
     ];
+
+    /// The engine's own bug, where it is one of those that `--cfg leasehold_planted` compiles.
+    #[must_use]
+    pub fn in_engine(self) -> Option<Planted> {
+        match self {
+            Self::RestoreTakesNothing => Some(Planted::RestoreTakesNothing),
+            Self::StaleOffer => Some(Planted::StaleOffer),
+            Self::RenewalShortens => Some(Planted::RenewalShortens),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Bug {
@@ -57,15 +93,31 @@ impl fmt::Display for Bug {
         f.write_str(match self {
             Self::AckBeforeCommit => "ACK before commit",
             Self::AckDespiteFailure => "ACK despite a failed commit",
+            Self::FailureNotTold => "failed commit not told",
             Self::ReleaseNotRecorded => "release not recorded",
+            Self::LastRecordLost => "last record of a turn lost",
             Self::ReplayBackwards => "replay backwards",
+            Self::NewestNotReplayed => "newer turns not replayed",
             Self::WrongOwnerAfterRestart => "wrong owner after a restart",
             Self::EarlyExpiry => "early expiry",
             Self::WallClockForTimers => "wall clock for timers",
             Self::StrangersDecline => "DECLINE from a stranger accepted",
             Self::StrangersRelease => "RELEASE from a stranger accepted",
+            Self::NakEndsLease => "NAK ends the lease",
+            Self::ShrinkRemoves => "two owners after a shrink",
+            Self::RestoreTakesNothing => "restore not taking the address",
+            Self::StaleOffer => "stale offer honoured",
+            Self::RenewalShortens => "renewal shortens the promise",
         })
     }
+}
+
+/// Tells the engine of this thread which bug it has.
+pub(crate) fn plant(bug: Option<Bug>) {
+    #[cfg(leasehold_planted)]
+    leasehold_dhcp::planted::plant(bug.and_then(Bug::in_engine));
+    #[cfg(not(leasehold_planted))]
+    let _ = bug;
 }
 
 /// The clocks as the process reads them.
@@ -83,14 +135,14 @@ pub(crate) fn clocks(bug: Option<Bug>, now: Now, at: Moment) -> Now {
 
 /// The records as the disk takes them.
 pub(crate) fn records(bug: Option<Bug>, records: Records) -> Records {
-    if bug != Some(Bug::ReleaseNotRecorded) {
-        return records;
+    let mut all: Vec<Record> = records.iter().collect();
+    match bug {
+        Some(Bug::ReleaseNotRecorded) => all.retain(|record| record.change != Change::Released),
+        Some(Bug::LastRecordLost) if all.len() > 1 => drop(all.pop()),
+        _ => return records,
     }
     let mut kept = Records::default();
-    records
-        .iter()
-        .filter(|record| record.change != Change::Released)
-        .for_each(|record| kept.push(&record));
+    all.iter().for_each(|record| kept.push(record));
     kept
 }
 

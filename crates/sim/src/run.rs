@@ -7,6 +7,7 @@ use std::sync::Once;
 
 use crate::oracle::{Failure, Rule};
 use crate::plan::Plan;
+use crate::planted;
 use crate::world::World;
 
 /// More steps than any plan of a seed takes.
@@ -99,6 +100,7 @@ impl fmt::Display for Reached {
 /// Runs a plan for at most `steps` steps; keeps the history if `lines`.
 #[must_use]
 pub fn run(plan: &Plan, steps: u64, lines: bool) -> Outcome {
+    planted::plant(plan.planted);
     let mut world = World::new(plan, lines);
     let panicked = catch(|| world.run(steps));
     if let Some(message) = panicked {

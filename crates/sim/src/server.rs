@@ -1,5 +1,6 @@
 //! The server's process: the shipped engine, and the turns of the daemon's worker around it.
 
+use core::net::Ipv4Addr;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use leasehold_dhcp::config::{
 };
 use leasehold_dhcp::order::LeaseView;
 use leasehold_dhcp::{
-    Answer, Config, Durable, Engine, Event, IfIndex, Input, Interfaces, Mac, Now, Order, OrderId,
-    Outbox, Probe, Promises, Prompt, Record, Records, Start, StoreState, Turn,
+    Answer, Config, Durable, Engine, Event, IfIndex, Input, Interfaces, Location, Mac, Now, Order,
+    OrderId, Outbox, Probe, Promises, Prompt, Record, Records, Start, StoreState, Turn,
 };
 use leasehold_pool::{Plan as PoolPlan, Pools};
 
@@ -115,6 +116,22 @@ impl Process {
             _ => None,
         });
         answers.flatten().collect()
+    }
+
+    /// A planted bug: leases outside all ranges are gone.
+    pub(crate) fn remove_outside(&mut self, now: Now) {
+        for lease in self.leases(now) {
+            let address = lease.location.address;
+            if !self.pools.pools().any(|pool| self.pools.contains(pool, address)) {
+                self.remove(now, address);
+            }
+        }
+    }
+
+    /// The administrator removes the lease at an address.
+    pub(crate) fn remove(&mut self, now: Now, address: Ipv4Addr) {
+        let order = Order::Remove(Location::main(address));
+        self.handle(now, Input::Order(OrderId(0), order));
     }
 
     /// Ends the turn. While the store fails, what would have to be stored is abandoned.
@@ -224,7 +241,7 @@ fn withheld(site: &Site, pool: LinkId) -> Option<Withheld> {
 fn fixed(
     client: ClientId,
     server: ServerIndex,
-    address: core::net::Ipv4Addr,
+    address: Ipv4Addr,
     identity: &Identity,
 ) -> FixedLease {
     let by_id = !identity.client_id.is_empty();

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use leasehold_dhcp::{Durable, Input, Location, Now, Order, OrderId};
+use leasehold_dhcp::{Durable, Input, Now};
 
 use crate::clock::Moment;
 use crate::disk::Failed;
@@ -71,12 +71,14 @@ impl World<'_> {
                 Inbound::Probe(answer) => process.handle(now, Input::Probe(answer)),
                 Inbound::Removal(address) => {
                     self.oracle.remove(self.now, address, &self.clients);
-                    let order = Order::Remove(Location::main(address));
-                    process.handle(now, Input::Order(OrderId(0), order));
+                    process.remove(now, address);
                 }
                 Inbound::Config(site) => {
                     self.history.add(self.now, What::Configured);
                     process.reconfigure(now, site);
+                    if self.plan.planted == Some(Bug::ShrinkRemoves) {
+                        process.remove_outside(now);
+                    }
                 }
             }
         }
@@ -93,7 +95,7 @@ impl World<'_> {
         self.plan_next(now);
     }
 
-    fn read_clocks(&self) -> Now {
+    pub(crate) fn read_clocks(&self) -> Now {
         planted::clocks(self.plan.planted, self.clock.read(self.now), self.now)
     }
 
@@ -156,7 +158,11 @@ impl World<'_> {
             Err(Failed) if process.store_failed => {}
             Err(Failed) => {
                 self.history.add(self.now, What::CommitFailed { sequence });
-                process.abandon(now);
+                if self.plan.planted == Some(Bug::FailureNotTold) {
+                    process.flights.clear();
+                } else {
+                    process.abandon(now);
+                }
                 let again = Moment(self.now.0 + 1_000);
                 self.agenda.plan(again, Happening::Reopen(self.processes));
             }
@@ -223,7 +229,8 @@ impl World<'_> {
             Reboot::WithBattery => self.clock.reboot(self.now, true),
             Reboot::WithoutBattery => self.clock.reboot(self.now, false),
         }
-        let records = planted::replay(self.plan.planted, self.disk.replay());
+        let records = self.disk.replay(self.plan.planted);
+        let records = planted::replay(self.plan.planted, records);
         self.history.add(self.now, What::Started { records: records.len() as u32 });
         let identities = self.clients.iter().map(|one| one.identity.clone()).collect();
         self.process = Some(Process::start(Beginning {

@@ -9,8 +9,9 @@ use crate::client::{ClientId, Outgoing, Payload, Toward};
 use crate::clock::Moment;
 use crate::history::What;
 use crate::legal::Heard;
-use crate::message::{self, Message};
+use crate::message::{self, Kind, Message};
 use crate::oracle::{self, Reply, View};
+use crate::planted::Bug;
 use crate::site::Site;
 use crate::topology::{LinkId, Reach, UPLINKS, link_of, link_on, uplink_address};
 use crate::world::{Arrival, Happening, World};
@@ -52,10 +53,14 @@ impl World<'_> {
             clients: &self.clients,
             links: &self.plan.links,
             disk: &self.disk,
+            looks_inside: self.plan.looks_inside,
             site,
         };
         if let Err(failure) = self.oracle.judge(&reply, &view) {
             return self.fail(failure);
+        }
+        if self.plan.planted == Some(Bug::NakEndsLease) && message.kind() == Some(Kind::Nak) {
+            self.end_leases_of(&message);
         }
         let link = match to {
             Destination::Link { interface, .. } => link_on(interface),
@@ -63,6 +68,17 @@ impl World<'_> {
         };
         let Some(link) = link else { return };
         self.deliver(link, message);
+    }
+
+    /// A planted bug: who is told NAK has no lease any more.
+    fn end_leases_of(&mut self, nak: &Message) {
+        let now = self.read_clocks();
+        let Some(process) = &mut self.process else { return };
+        for lease in process.leases(now) {
+            if lease.hardware.mac() == Some(Mac(nak.mac())) {
+                process.remove(now, lease.location.address);
+            }
+        }
     }
 
     fn deliver(&mut self, link: LinkId, message: Message) {

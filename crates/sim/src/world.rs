@@ -180,6 +180,9 @@ impl<'p> World<'p> {
     }
 
     pub(crate) fn fail(&mut self, (rule, detail): (Rule, String)) {
+        if rule.is_inside() && !self.plan.looks_inside {
+            return;
+        }
         if self.failure.is_none() {
             self.failure = Some(Failure { at: self.now, rule, detail });
         }

@@ -11,6 +11,7 @@ use super::lease::State;
 use crate::config::Relay;
 use crate::event::{Denied, Silence};
 use crate::outbox::Outbox;
+use crate::planted::planted;
 use crate::wire::Requested;
 
 /// What becomes of a request. Nothing has happened yet.
@@ -198,7 +199,11 @@ impl Engine {
         of: OfClient,
     ) -> Verdict {
         let address = requested.address();
+        let is_selecting = matches!(requested, Requested::Selecting { .. });
         match held.map(|id| self.book.get(id).state) {
+            Some(State::Bound) if is_selecting && planted!(StaleOffer) => {
+                return held.map_or(Verdict::Take, Verdict::Bind);
+            }
             Some(State::Testing | State::Offered | State::Bound) => {
                 return self.refuse(exchange, requested, of, Denied::Taken);
             }
@@ -207,7 +212,6 @@ impl Engine {
             }
             Some(State::Ended) | None => {}
         }
-        let is_selecting = matches!(requested, Requested::Selecting { .. });
         if is_selecting && (of.pending.is_some() || of.bound.is_some()) {
             return Verdict::Deny(Denied::NotOffered);
         }

@@ -11,6 +11,7 @@ use super::identity::Kind;
 use super::lease::{Client, Hold, Lease, State};
 use super::supply::NO_POOL;
 use crate::config::Identifiers;
+use crate::planted::planted;
 use crate::record::{Binding, Change, Record};
 use crate::time::{Boottime, Wall};
 
@@ -86,6 +87,10 @@ impl Engine {
         let claim = self.pools.take(space, address);
         let claim = claim.or_else(|_| self.pools.take_reserved(space, address)).ok();
         let hold = match claim {
+            Some(claim) if planted!(RestoreTakesNothing) => {
+                self.pools.release(claim, None);
+                Hold::None
+            }
             None => Hold::None,
             Some(claim) if state.is_quarantined() => {
                 Hold::Quarantined(self.pools.quarantine(claim))
