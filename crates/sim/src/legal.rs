@@ -16,6 +16,8 @@ pub(crate) struct Heard {
     pub source: SocketAddrV4,
     /// The link on which it was sent.
     pub link: LinkId,
+    /// It was sent to the server's own address: it may come from anywhere.
+    pub unicast: bool,
     /// It is no message, or not on purpose: what a server makes of it is its own affair.
     pub rubbish: bool,
 }
@@ -245,7 +247,7 @@ mod tests {
             .with_address(message::SERVER_ID, SERVER)
             .with(message::CLIENT_ID, &[1, 2, 3]);
         let source = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 68);
-        Heard { message, source, link: LinkId(0), rubbish: false }
+        Heard { message, source, link: LinkId(0), unicast: false, rubbish: false }
     }
 
     fn ack() -> Message {

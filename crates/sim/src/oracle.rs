@@ -18,7 +18,7 @@ use crate::disk::Disk;
 use crate::legal::{self, Fault, Heard};
 use crate::message::{self, Illegal, Kind, Message};
 use crate::site::{Site, SiteChange};
-use crate::topology::Reach;
+use crate::topology::{LinkId, Reach};
 
 /// What no run may show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -330,7 +330,11 @@ impl Oracle {
     ) -> Result<(), (Rule, String)> {
         let is =
             |client: ClientId| same(&view.clients[usize::from(client.0)].identity, &asked.identity);
-        if view.site.gives(asked.heard.link, is, address) {
+        // A renewal that comes by unicast may have any way behind it: the address tells whose it
+        // is.
+        let links = (0..).map(LinkId).zip(view.links).map(|(link, _)| link);
+        let mut links = links.filter(|link| asked.heard.unicast || *link == asked.heard.link);
+        if links.any(|link| view.site.gives(link, is, address)) {
             return Ok(());
         }
         Err((Rule::NotConfigured, format!("{address} to {}", asked.sender)))

@@ -160,8 +160,9 @@ impl Site {
         is: impl Fn(ClientId) -> bool,
         address: Ipv4Addr,
     ) -> bool {
-        if let Some(fixed) = self.fixed(link, is) {
-            return fixed == address;
+        // While somebody else still has the static address, any other will do.
+        if self.fixed(link, is) == Some(address) {
+            return true;
         }
         if !self.server(link).enabled || self.statics.values().any(|&fixed| fixed == address) {
             return false;

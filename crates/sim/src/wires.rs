@@ -135,7 +135,13 @@ fn direct(client: ClientId, link: LinkId, outgoing: &Outgoing) -> Arrival {
             Toward::Server(address) => address,
         },
         payload,
-        heard: Heard { message, source: oracle::client_port(outgoing.source), link, rubbish },
+        heard: Heard {
+            message,
+            source: oracle::client_port(outgoing.source),
+            link,
+            unicast: outgoing.toward != Toward::Everybody,
+            rubbish,
+        },
         sender: client,
     }
 }
@@ -174,7 +180,13 @@ fn relayed(
         link_source: None,
         destination,
         payload,
-        heard: Heard { message, source, link, rubbish },
+        heard: Heard {
+            message,
+            source,
+            link,
+            unicast: outgoing.toward != Toward::Everybody,
+            rubbish,
+        },
         sender: client,
     }
 }
