@@ -6,9 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use leasehold_dhcp::config::{Compiled, Config, Host};
-use leasehold_dhcp::menus;
 use leasehold_routeros::syntax::toml::{self, Document, Problem};
 use leasehold_routeros::{Ids, Tree};
+
+use crate::menus;
 
 /// A configuration file that was read.
 pub struct Loaded {

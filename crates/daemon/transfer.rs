@@ -6,13 +6,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use leasehold_dhcp::menus;
 use leasehold_routeros::syntax::script::{self, Form, Imported};
 use leasehold_routeros::syntax::toml::{Document, NotWritten, Problem};
 use leasehold_routeros::{Ids, Offline};
 
 use crate::configuration::{self, ConfigurationError};
 use crate::control::write_whole;
+use crate::menus;
 
 /// The RouterOS whose words this server speaks.
 pub const ROUTEROS_VERSION: &str = "7.16.2";

@@ -21,6 +21,7 @@ use super::file::{self, ConfigFile, FileError};
 use super::guard::{self, Orphans};
 use super::plane::Plane;
 use crate::configuration::{self, ConfigurationError, Loaded};
+use crate::host::Host;
 
 /// Why a configuration is not obeyed. The one before goes on.
 #[derive(Debug)]
@@ -77,6 +78,7 @@ pub struct Keeper {
     config: Arc<Config>,
     roster: Roster,
     interfaces: Arc<Interfaces>,
+    host: Host,
 }
 
 /// Ids of configured rows, in the state directory.
@@ -121,6 +123,7 @@ impl Keeper {
             config: Arc::new(compiled.config),
             roster,
             interfaces: Arc::default(),
+            host: Host,
         };
         keeper.remember();
         Ok(keeper)
@@ -147,7 +150,7 @@ impl Keeper {
 
     /// The running server, as the tree asks it.
     pub(super) fn source<'a>(&'a self, plane: &'a Plane) -> Running<'a> {
-        Running { roster: &self.roster, interfaces: &self.interfaces, plane }
+        Running { roster: &self.roster, interfaces: &self.interfaces, host: &self.host, plane }
     }
 
     /// Makes a changed tree true: checked, written to the file, obeyed.
@@ -282,6 +285,7 @@ pub(super) fn take_confirmation(command: &mut Command) -> bool {
 pub(super) struct Running<'a> {
     roster: &'a Roster,
     interfaces: &'a Interfaces,
+    host: &'a Host,
     plane: &'a Plane,
 }
 
@@ -291,6 +295,9 @@ impl Source for Running<'_> {
             && menu.path == menus::LeaseHistory::menu().path
         {
             return self.plane.past.page(*after);
+        }
+        if let Some(rows) = self.host.fetch(want) {
+            return rows;
         }
         let nothing = Answer::Refused(Refusal::StoreFailed);
         self.roster.fetch(want, self.interfaces, &mut |order| {

@@ -8,11 +8,12 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
-use leasehold_dhcp::menus;
 use leasehold_routeros::syntax::console::{self, Grammar, Statement};
 use leasehold_routeros::syntax::print::{self, Form, Layout};
 use leasehold_routeros::syntax::sentence::{self, Limits};
 use leasehold_routeros::{Cells, Command, Id, Kind, Menu, Record};
+
+use crate::menus;
 
 /// Where servers listen, in the order in which they are looked for.
 const SOCKETS: [&str; 2] = ["/run/leasehold/leasehold.sock", "/var/lib/leasehold/leasehold.sock"];

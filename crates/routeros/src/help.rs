@@ -35,7 +35,7 @@ pub fn reference(menus: &[&'static Menu]) -> String {
     for menu in menus {
         let words: Vec<_> = menu.verbs().map(|verb| format!("`{}`", verb.word)).collect();
         page.push_str(&format!("\n## {}\n\n{}\n", menu.path, menu.about.trim()));
-        if menu.form != Form::View {
+        if menu.is_configured() {
             let brackets = if menu.form == Form::Singleton { ("[", "]") } else { ("[[", "]]") };
             let key = format!("{}{}{}", brackets.0, toml::key(menu), brackets.1);
             page.push_str(&format!("In the configuration file: `{key}`.\n"));
@@ -60,7 +60,7 @@ pub fn reference(menus: &[&'static Menu]) -> String {
 const REFERENCE_HEAD: &str = "\
 # Menus and properties
 
-Written from the menus' tables by a test (`cargo test -p leasehold-dhcp --test menus`); do not edit.
+Written from the menus' tables by a test (`cargo test --test menus`); do not edit.
 
 Names, values and defaults are RouterOS's, the same in the configuration file, in scripts, on the
 command line, on the API and on REST. A property that is \"not obeyed yet\" is kept, shown and

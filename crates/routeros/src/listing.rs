@@ -164,7 +164,7 @@ impl Listing {
         for entry in table.rows.iter().skip(from).take(PAGE) {
             let mut cells = entry.cells.clone();
             if let Ok(at) = answer.binary_search_by_key(&entry.id, |row| row.id) {
-                cells.overlay(&answer[at].cells);
+                table.menu.overlay(&mut cells, &answer[at].cells);
             }
             records.extend(self.numbered(entry.id, cells));
         }
@@ -198,7 +198,7 @@ impl Listing {
         let cells = match (self.table.entry(id), known) {
             (Some(entry), known) => {
                 let mut cells = entry.cells.clone();
-                cells.overlay(&known.unwrap_or_default());
+                self.table.menu.overlay(&mut cells, &known.unwrap_or_default());
                 cells
             }
             (None, Some(cells)) => cells,

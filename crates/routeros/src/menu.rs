@@ -184,7 +184,25 @@ impl Menu {
     /// Whether the running server adds cells to configured rows.
     #[must_use]
     pub fn has_live_cells(&self) -> bool {
-        self.properties.iter().any(|property| matches!(property.rule.access, Access::Live))
+        let told = |rule: &Rule| matches!(rule.access, Access::Live) || rule.supplied;
+        self.properties.iter().any(|property| told(&property.rule))
+    }
+
+    /// Whether anything in this menu can be configured.
+    #[must_use]
+    pub fn is_configured(&self) -> bool {
+        let configured = |property: &Property| property.rule.is_configured();
+        self.form != Form::View && self.properties.iter().any(configured)
+    }
+
+    /// Adds to a row's cells what the running server knows; what was configured wins.
+    pub fn overlay(&self, cells: &mut Cells, known: &Cells) {
+        for (place, text) in known.iter() {
+            let configured = self.properties[place].rule.is_configured();
+            if !configured || cells.get(place).is_none() {
+                cells.put(place, Some(text));
+            }
+        }
     }
 
     /// The path in words: `ip`, `dhcp-server`, `lease`.

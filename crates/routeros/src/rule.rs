@@ -60,6 +60,8 @@ pub struct Rule {
     pub shown: Shown,
     /// Its letter in the flags column of `print`.
     pub flag: Option<char>,
+    /// Whether the running server gives it a value while nothing was said.
+    pub supplied: bool,
     /// Whether the server does what it says; if not, setting it warns once.
     pub obeyed: bool,
     /// Whether a compact export writes it even when it has its preset.
@@ -77,6 +79,7 @@ const PLAIN: Rule = Rule {
     access: Access::Settable,
     shown: Shown::WhenSet,
     flag: None,
+    supplied: false,
     obeyed: true,
     exported: false,
     blank: false,
@@ -143,6 +146,12 @@ impl Rule {
     #[must_use]
     pub const fn flag(self, letter: char) -> Self {
         Self { flag: Some(letter), ..self }
+    }
+
+    /// Has a value of the running server's while nothing was said.
+    #[must_use]
+    pub const fn supplied(self) -> Self {
+        Self { supplied: true, ..self }
     }
 
     /// Accepted, kept and shown, but without effect so far.

@@ -132,7 +132,7 @@ impl Menu {
     fn has(&self, word: &str) -> bool {
         match word {
             "add" | "remove" => matches!(self.form, Form::List | Form::Ordered),
-            "set" | "unset" | "export" => self.form != Form::View,
+            "set" | "unset" | "export" => self.is_configured(),
             "enable" | "disable" => self.place("disabled").is_some(),
             "comment" => self.place("comment").is_some(),
             "move" => self.form == Form::Ordered,

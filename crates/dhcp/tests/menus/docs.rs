@@ -1,21 +1,9 @@
-//! The reference page follows from the tables.
+//! No syntax knows a menu.
 
 use std::fs;
 use std::path::Path;
 
 use leasehold_dhcp::menus;
-use leasehold_routeros::help;
-
-#[test]
-fn the_reference_page_is_up_to_date() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/properties.md");
-    let wanted = help::reference(&menus::menus());
-    let found = fs::read_to_string(&page).unwrap_or_default();
-    if found != wanted {
-        fs::write(&page, &wanted).expect("the page can be written");
-    }
-    assert_eq!(found, wanted, "docs/properties.md was out of date and is written anew: commit it");
-}
 
 #[test]
 fn no_syntax_names_a_menu() {

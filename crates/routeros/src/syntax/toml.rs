@@ -10,7 +10,7 @@ mod write;
 use toml_edit::DocumentMut;
 
 use crate::id::Id;
-use crate::menu::{Form, Menu};
+use crate::menu::Menu;
 use crate::tree::{Ids, Tree};
 
 pub use super::place::{Place, Problem};
@@ -94,5 +94,5 @@ pub fn key(menu: &Menu) -> String {
 
 /// Whether rows of the menu can stand in a file.
 fn is_written(menu: &Menu) -> bool {
-    menu.form != Form::View
+    menu.is_configured()
 }

@@ -225,7 +225,7 @@ impl Run<'_> {
         if table.menu.has_live_cells() {
             let known = self.source.fetch(&Want::Overlay(table.menu, vec![id]));
             if let Some(row) = known.iter().find(|row| row.id == id) {
-                cells.overlay(&row.cells);
+                table.menu.overlay(&mut cells, &row.cells);
             }
         }
         cells

@@ -51,7 +51,7 @@ pub fn export(tree: &Tree, path: &str, form: Form) -> String {
 }
 
 fn exported(tree: &Tree, menu: &'static Menu, form: Form) -> String {
-    if menu.form == MenuForm::View {
+    if !menu.is_configured() {
         return String::new();
     }
     let verb = if menu.form == MenuForm::Singleton { "set" } else { "add" };
