@@ -2,6 +2,7 @@
 
 use crate::cells::Cells;
 use crate::fault::{Fault, RowFault};
+use crate::id::Id;
 use crate::record::Record;
 use crate::rule::{Access, Preset, Rule, Shown};
 use crate::tree::Tree;
@@ -35,6 +36,8 @@ pub enum Form {
     List,
     /// A list whose order means something: rows can be moved.
     Ordered,
+    /// Rows that are always there, and no others.
+    Fixed,
     /// One row that is always there.
     Singleton,
     /// Rows that only the running server makes.
@@ -87,6 +90,9 @@ pub enum Effect {
     Adopt,
 }
 
+/// The texts of a row, by property.
+pub type Texts = &'static [(&'static str, &'static str)];
+
 /// A menu: a path and a table of properties.
 #[derive(Clone, Copy)]
 pub struct Menu {
@@ -110,6 +116,10 @@ pub struct Menu {
     pub specials: &'static [Special],
     /// How earlier versions said it.
     pub formerly: &'static [Former],
+    /// Rows that are always there, under the first ids: they can be changed, but not removed.
+    pub builtin: &'static [Texts],
+    /// Whether only users with the policy `policy` may change it.
+    pub guarded: bool,
     /// What is legal but worth a warning in a row that was added or changed.
     pub remarks: Option<fn(&Tree, &Record) -> Vec<String>>,
     /// What a row of this menu is called in failures: `can not change dynamic lease`.
@@ -129,6 +139,8 @@ impl Menu {
         views: &[],
         specials: &[],
         formerly: &[],
+        builtin: &[],
+        guarded: false,
         remarks: None,
         noun: "item",
     };
@@ -153,8 +165,8 @@ impl Menu {
             return Some(text.into());
         }
         let rule = &self.properties.get(place)?.rule;
-        match rule.access {
-            Access::Computed(compute) => compute(cells),
+        match (rule.access, rule.otherwise) {
+            (Access::Computed(follows), _) | (_, Some(follows)) => follows(cells),
             _ => rule.preset_text().map(str::to_owned),
         }
     }
@@ -166,6 +178,7 @@ impl Menu {
         match property.rule.shown {
             Shown::Always => self.text(cells, place),
             Shown::WhenSet => cells.get(place).map(str::to_owned),
+            Shown::Never => None,
         }
     }
 
@@ -203,6 +216,13 @@ impl Menu {
                 cells.put(place, Some(text));
             }
         }
+    }
+
+    /// The cells that the builtin row with this id has while nobody has changed it.
+    #[must_use]
+    pub fn builtin(&self, id: Id) -> Option<Cells> {
+        let at = usize::try_from(id.0).ok()?.checked_sub(1)?;
+        Some(Cells::named(self, self.builtin.get(at)?.iter().copied()))
     }
 
     /// The path in words: `ip`, `dhcp-server`, `lease`.

@@ -47,6 +47,8 @@ pub enum Shown {
     Always,
     /// When it differs from its preset.
     WhenSet,
+    /// Never: a secret that is kept in the file and told to nobody.
+    Never,
 }
 
 /// Everything a table says of a property beside its name, type and documentation.
@@ -68,6 +70,8 @@ pub struct Rule {
     pub exported: bool,
     /// Whether REST shows it as an empty text when it is unset.
     pub blank: bool,
+    /// What it has while it is unset, if that follows from the other cells.
+    pub otherwise: Option<fn(&Cells) -> Option<String>>,
     /// Its names in earlier versions.
     pub formerly: &'static [&'static str],
     /// Presets of versions before the given one, oldest first.
@@ -83,6 +87,7 @@ const PLAIN: Rule = Rule {
     obeyed: true,
     exported: false,
     blank: false,
+    otherwise: None,
     formerly: &[],
     earlier: &[],
 };
@@ -164,6 +169,18 @@ impl Rule {
     #[must_use]
     pub const fn blank(self) -> Self {
         Self { blank: true, ..self }
+    }
+
+    /// While it is unset, it has what follows from the other cells.
+    #[must_use]
+    pub const fn otherwise(self, follows: fn(&Cells) -> Option<String>) -> Self {
+        Self { otherwise: Some(follows), ..self }
+    }
+
+    /// Written and never read: no face shows it, no query sees it, no export has it.
+    #[must_use]
+    pub const fn write_only(self) -> Self {
+        Self { shown: Shown::Never, ..self }
     }
 
     /// Settable by `add` alone.

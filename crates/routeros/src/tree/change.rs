@@ -94,6 +94,10 @@ impl Run<'_> {
             };
             let table = Arc::make_mut(&mut self.tree.tables[at]);
             let Some(position) = table.position(id) else { return Err(Trap::NoSuchItem) };
+            if table.menu.builtin(id).is_some() {
+                let noun = table.menu.noun;
+                return Err(Trap::Failure(format!("can not remove builtin {noun}")));
+            }
             let entry = table.remove(position);
             let menu = table.menu;
             let record = crate::record::Record::new(menu, id, position, entry.cells.clone());
@@ -167,6 +171,11 @@ impl Run<'_> {
         let new = names.and_then(|place| cells.get(place)).map(str::to_owned);
         if table.rows[position].cells == cells {
             return Ok(());
+        }
+        if let Some(builtin) = menu.builtin(id)
+            && table.identity(&builtin) != table.identity(&cells)
+        {
+            return Err(Trap::Failure(format!("can not rename builtin {}", menu.noun)));
         }
         if let Some(failure) = table.clash(&cells, Some(id)) {
             return Err(Trap::Failure(failure.into()));

@@ -64,7 +64,8 @@ impl Tree {
         let mut text = format!("{FIRST_LINE}\n");
         for table in &self.tables {
             let path = table.menu.path;
-            if table.next_id > 1 {
+            let builtin = table.menu.builtin.len() as u64;
+            if table.next_id > builtin + 1 {
                 text.push_str(&format!("{path} next {}\n", Id(table.next_id)));
             }
             for (id, name) in &table.gone {
@@ -72,7 +73,7 @@ impl Tree {
                     text.push_str(&format!("{path} gone {id} {}\n", quote::always(name)));
                 }
             }
-            for row in table.rows.iter().filter(|row| row.id != Id(0)) {
+            for row in table.rows.iter().filter(|row| row.id.0 > builtin) {
                 text.push_str(&format!("{path} {}", row.id));
                 for part in table.identity(&row.cells) {
                     text.push(' ');

@@ -52,7 +52,7 @@ pub enum Wrong {
     Refused(Trap),
     /// The property is shown by the server and cannot be configured.
     ReadOnly(&'static str),
-    /// A second row in a menu that has only one.
+    /// A second one of a row that there is once.
     Second,
     /// A name of a row that does not exist; how the row is meant to be found in its menu.
     Dangling {
@@ -70,7 +70,7 @@ impl core::fmt::Display for Wrong {
         match self {
             Self::Refused(trap) => write!(f, "{trap}"),
             Self::ReadOnly(name) => write!(f, "{name} is told by the server and cannot be set"),
-            Self::Second => f.write_str("this menu has one row only"),
+            Self::Second => f.write_str("there is only one such row"),
             Self::Dangling { property, name, target } => write!(
                 f,
                 "input does not match any value of {property}: there is no \"{name}\" in {target}"
@@ -113,8 +113,8 @@ impl Loading {
             let given = known.rows.values().flatten().chain(known.gone.keys());
             let last = given.map(|id| id.0).filter(|id| *id <= COUNTED_MAX).max().unwrap_or(0);
             let table = Arc::make_mut(table);
-            table.next_id = Some(known.next).filter(|next| *next <= COUNTED_MAX).unwrap_or(0);
-            table.next_id = table.next_id.max(last + 1);
+            let next = Some(known.next).filter(|next| *next <= COUNTED_MAX).unwrap_or(0);
+            table.next_id = table.next_id.max(next).max(last + 1);
             table.gone = known.gone.clone();
         }
         let used = vec![BTreeSet::new(); tree.tables.len()];
@@ -150,7 +150,10 @@ impl Loading {
             };
             cells.put(place, text.filter(|text| property.kept(text)).as_deref());
         }
-        if let Err(missing) = change::complete(menu, &cells) {
+        let table = self.tree.table(given.path)?;
+        let mut whole = table.builtin(&cells).and_then(|id| menu.builtin(id)).unwrap_or_default();
+        whole.overlay(&cells);
+        if let Err(missing) = change::complete(menu, &whole) {
             self.problem(row, None, Wrong::Refused(missing));
         }
         Some(cells)
@@ -184,6 +187,13 @@ impl Loading {
             Arc::make_mut(&mut self.tree.tables[at]).replace(0, cells);
             return Some(Id(0));
         }
+        if let Some(id) = table.builtin(&cells) {
+            return self.change(row, at, id, &cells);
+        }
+        if table.menu.form == Form::Fixed {
+            self.problem(row, None, Wrong::Refused(Trap::NoSuchItem));
+            return None;
+        }
         let clash = table.clash(&cells, None);
         let key = table.identity(&cells);
         let known = self.known[at].rows.get_mut(&key).filter(|ids| !ids.is_empty());
@@ -198,6 +208,20 @@ impl Loading {
         if let Some(failure) = clash {
             self.problem(row, None, Wrong::Refused(Trap::Failure(failure.into())));
         }
+        Some(id)
+    }
+
+    /// What a file says of a builtin row.
+    fn change(&mut self, row: usize, at: usize, id: Id, said: &Cells) -> Option<Id> {
+        if !self.used[at].insert(id) {
+            self.problem(row, None, Wrong::Second);
+            return None;
+        }
+        let table = Arc::make_mut(&mut self.tree.tables[at]);
+        let position = table.position(id)?;
+        let mut cells = table.rows[position].cells.clone();
+        cells.overlay(said);
+        table.replace(position, cells);
         Some(id)
     }
 

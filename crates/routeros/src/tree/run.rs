@@ -11,6 +11,7 @@ use crate::listing::{Listing, Source, Want};
 use crate::menu::{Effect, Form, Menu};
 use crate::query::Filter;
 use crate::record::Record;
+use crate::rule::Shown;
 use crate::syntax::script;
 use crate::trap::Trap;
 use crate::value::Kind;
@@ -206,6 +207,9 @@ impl Run<'_> {
             return Ok(Reply::Value(row.id().to_string()));
         }
         let place = table.menu.place(name).ok_or_else(unknown)?;
+        if table.menu.properties[place].rule.shown == Shown::Never {
+            return Err(unknown());
+        }
         let cells = self.cells_of(at, row);
         let text = table.menu.text(&cells, place).unwrap_or_default();
         Ok(Reply::Value(match table.menu.properties[place].value.kind {

@@ -37,7 +37,21 @@ impl Table {
         let only = Arc::new(Entry { id: Id(0), cells: Cells::new() });
         let rows = if menu.form == Form::Singleton { vec![only] } else { Vec::new() };
         let index = Arc::new(vec![BTreeMap::new(); menu.unique.len()]);
-        Self { menu, rows, next_id: 1, gone: BTreeMap::new(), index }
+        let mut table = Self { menu, rows, next_id: 1, gone: BTreeMap::new(), index };
+        while let Some(cells) = menu.builtin(Id(table.next_id)) {
+            let id = table.fresh_id();
+            table.insert(None, id, cells);
+        }
+        table
+    }
+
+    /// The builtin row that these cells are about.
+    pub(crate) fn builtin(&self, cells: &Cells) -> Option<Id> {
+        let identity = self.identity(cells);
+        let ids = (1..=self.menu.builtin.len() as u64).map(Id);
+        ids.into_iter().find(|id| {
+            self.menu.builtin(*id).is_some_and(|cells| self.identity(&cells) == identity)
+        })
     }
 
     /// The configured row with this id.

@@ -4,7 +4,7 @@ use super::wrap::wrapped;
 use crate::command::Command;
 use crate::menu::{Form as MenuForm, Menu};
 use crate::record::Record;
-use crate::rule::Preset;
+use crate::rule::{Preset, Shown};
 use crate::syntax::quote;
 use crate::tree::Tree;
 
@@ -54,7 +54,6 @@ fn exported(tree: &Tree, menu: &'static Menu, form: Form) -> String {
     if !menu.is_configured() {
         return String::new();
     }
-    let verb = if menu.form == MenuForm::Singleton { "set" } else { "add" };
     let path = format!("/{}", menu.words().collect::<Vec<_>>().join(" "));
     let mut lines = String::new();
     for record in tree.records(menu.path) {
@@ -62,9 +61,10 @@ fn exported(tree: &Tree, menu: &'static Menu, form: Form) -> String {
         if arguments.is_empty() {
             continue;
         }
+        let verb = verb(&record);
         match form {
             Form::Terse => lines.push_str(&format!("{path} {verb} {}", arguments.join(" "))),
-            _ => lines.push_str(&wrapped(verb, &arguments)),
+            _ => lines.push_str(&wrapped(&verb, &arguments)),
         }
         lines.push('\n');
     }
@@ -75,12 +75,31 @@ fn exported(tree: &Tree, menu: &'static Menu, form: Form) -> String {
     }
 }
 
+/// How a row is made, or changed where it is always there.
+fn verb(record: &Record) -> String {
+    let menu = record.menu();
+    let builtin = record.id().and_then(|id| menu.builtin(id));
+    match (builtin.and(menu.name_place()), menu.form) {
+        (Some(name), _) => {
+            format!("set {}", quote::when_needed(record.cells().get(name).unwrap_or_default()))
+        }
+        (None, MenuForm::Singleton) => "set".into(),
+        (None, _) => "add".into(),
+    }
+}
+
 /// `name=value` for what is exported of a row, in alphabetical order.
 fn arguments(record: &Record, form: Form) -> Vec<String> {
     let menu = record.menu();
+    let builtin = record.id().and_then(|id| menu.builtin(id));
+    let as_ever = |place| {
+        let builtin = builtin.as_ref().filter(|_| form != Form::Verbose);
+        builtin.is_some_and(|cells| cells.get(place) == record.cells().get(place))
+    };
     let mut arguments = Vec::new();
     for (place, property) in menu.properties.iter().enumerate() {
-        if !property.rule.is_configured() {
+        let rule = &property.rule;
+        if !rule.is_configured() || rule.shown == Shown::Never || as_ever(place) {
             continue;
         }
         let named = match (record.cells().get(place), form) {
