@@ -84,6 +84,8 @@ pub struct Server {
     pub rapid_commit: bool,
     /// Option 108: seconds that an IPv6-only-capable client may do without IPv4 (RFC 8925).
     pub ipv6_only_preferred: Option<u32>,
+    /// Clients that get no address may give themselves one (RFC 2563).
+    pub auto_configure: bool,
     /// FORCERENEW is prepared for and may be sent (RFC 3203, RFC 6704).
     pub use_reconfigure: bool,
 }
@@ -110,6 +112,7 @@ impl Default for Server {
             domain_suffix: Arc::from(""),
             rapid_commit: false,
             ipv6_only_preferred: None,
+            auto_configure: true,
             use_reconfigure: false,
         }
     }

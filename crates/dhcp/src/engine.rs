@@ -83,7 +83,10 @@ pub struct Engine {
 #[derive(Debug, Default)]
 struct Scratch {
     reply: Reply,
+    /// What the client's lease is called.
     host_name: String,
+    /// The name in the client's option 81, as far as it gave it.
+    fqdn: String,
     client: Vec<u8>,
     file: Vec<u8>,
 }
@@ -199,8 +202,7 @@ impl Engine {
             Ok(exchange) => exchange,
             Err(reason) => return self.silent(None, request, reason, out),
         };
-        self.scratch.host_name.clear();
-        request.host_name(&mut self.scratch.host_name);
+        self.scratch.read_names(request);
         match request.message {
             Message::Discover { requested } => self.discover(&exchange, requested, out),
             Message::Request(requested) => self.request(&exchange, requested, out),
@@ -296,16 +298,23 @@ impl Engine {
         reason: Silence,
         out: &mut Outbox,
     ) {
-        let client = request.hardware;
-        let server = exchange.map(|exchange| self.server_name(exchange));
-        let event = match (server, reason, exchange) {
-            (Some(server), Silence::PoolEmpty, Some(exchange)) => {
-                let pool = self.pool_name(exchange);
-                Event::PoolEmpty { server, pool, client }
+        match exchange {
+            Some(exchange) if reason == Silence::PoolEmpty => self.tell_empty(exchange, out),
+            _ => {
+                let server = exchange.map(|exchange| self.server_name(exchange));
+                let client = request.hardware;
+                self.tell(out, |_| Event::Silent { server, client, reason });
             }
-            (server, reason, _) => Event::Silent { server, client, reason },
-        };
-        self.tell(out, |_| event);
+        }
+    }
+
+    /// Tells that the client's pool has nothing left.
+    fn tell_empty(&mut self, exchange: &Exchange<'_>, out: &mut Outbox) {
+        self.tell(out, |engine| Event::PoolEmpty {
+            server: engine.server_name(exchange),
+            pool: engine.pool_name(exchange),
+            client: exchange.request.hardware,
+        });
     }
 
     /// The name of the pool that the client's addresses come from first.
@@ -317,6 +326,25 @@ impl Engine {
 }
 
 impl Scratch {
+    /// Reads what the client calls itself.
+    fn read_names(&mut self, request: &Request<'_>) {
+        self.fqdn.clear();
+        self.host_name.clear();
+        if let Some(fqdn) = request.fqdn() {
+            fqdn.name(&mut self.fqdn);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc4702#section-4
+        //# If a client sends both the Client FQDN and Host Name option, the server SHOULD ignore
+        //# the Host Name option.
+        match self.fqdn.split('.').next().filter(|label| !label.is_empty()) {
+            Some(label) => self.host_name.push_str(label),
+            None => {
+                request.host_name(&mut self.host_name);
+                self.fqdn.push_str(&self.host_name);
+            }
+        }
+    }
+
     /// Writes what the request says of its client; `known` is what was known of it.
     fn write_client(&mut self, exchange: &Exchange<'_>, known: Option<&lease::Client>) {
         lease::Client::write(

@@ -2,6 +2,7 @@
 //! the network that were not checked here.
 
 pub mod code;
+mod fqdn;
 mod options;
 mod relay_agent;
 mod reply;
@@ -10,6 +11,7 @@ mod request;
 mod tests;
 mod text;
 
+pub(crate) use self::fqdn::ClientFqdn;
 pub use self::options::Options;
 pub use self::relay_agent::RelayAgent;
 pub use self::reply::{Header, Reply};

@@ -14,6 +14,9 @@ use crate::wire::{Message, RelayAgent, Reply, code};
 /// What a client is told that did not ask for anything.
 const WITHOUT_LIST: &[u8] = &[code::SUBNET_MASK, code::ROUTER, code::DNS];
 
+/// The value of option 116 that says so (RFC 2563 § 2).
+const DO_NOT_AUTO_CONFIGURE: u8 = 0;
+
 /// Options that no configuration changes: the protocol's own.
 //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
 //# Requested IP address MUST NOT MUST NOT MUST NOT
@@ -47,8 +50,12 @@ pub(super) struct Answer<'a> {
     pub(super) server_id: Ipv4Addr,
     /// Seconds; `None` where no lease is granted.
     pub(super) lease_time: Option<u32>,
+    /// Whether it gives no address.
+    pub(super) is_empty: bool,
     /// The client's name, cleaned.
     pub(super) host_name: &'a str,
+    /// The name for option 81, cleaned, as far as the client gave it.
+    pub(super) fqdn: &'a str,
     /// Option 82 of the client, also where the request has none.
     pub(super) relay_agent: &'a [u8],
     pub(super) network: Option<&'a Network>,
@@ -81,6 +88,10 @@ impl Answer<'_> {
             if !self.is_superseded(code, list, &levels) {
                 self.parameter(code, exchange, &levels, reply);
             }
+        }
+        // Who sends it is told what became of it, asked for or not.
+        if exchange.request.fqdn().is_some() {
+            self.parameter(code::FQDN, exchange, &levels, reply);
         }
         for (at, level) in levels.iter().enumerate() {
             for entry in level.iter().flat_map(|level| level.iter()).filter(|entry| entry.force) {
@@ -144,6 +155,12 @@ impl Answer<'_> {
             //# This option MUST be present in all DHCP and PXE packets sent by PXE-compliant
             //# clients and servers.
             reply.option(code::CLIENT_UUID, uuid);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3.1
+        //# To achieve this, the server needs to send a DHCPOFFER that contains a 'yiaddr' of
+        //# 0.0.0.0, and the Auto-Configure flag set to "DoNotAutoConfigure".
+        if self.is_empty && exchange.forbids_auto_configuration() {
+            reply.option(code::AUTO_CONFIGURE, &[DO_NOT_AUTO_CONFIGURE]);
         }
         let selects = exchange.config.settings.subnet_selection;
         if let Some(subnet) = echoed(code::SUBNET_SELECTION).filter(|_| selects) {
@@ -254,11 +271,11 @@ impl Answer<'_> {
             code::NTP => addresses(network.map(|it| &it.ntp), out),
             code::NETBIOS_NAME_SERVER => addresses(network.map(|it| &it.wins), out),
             code::CAPWAP => addresses(network.map(|it| &it.caps_managers), out),
-            code::DOMAIN_NAME => {
-                let domain = network.map_or("", |it| &it.domain);
-                let suffix = &*exchange.server.domain_suffix;
-                let domain = if domain.is_empty() { suffix } else { domain };
-                out.extend_from_slice(domain.as_bytes());
+            code::DOMAIN_NAME => out.extend_from_slice(self.domain(exchange).as_bytes()),
+            code::FQDN => {
+                if let Some(fqdn) = exchange.request.fqdn() {
+                    fqdn.answer(self.fqdn, self.domain(exchange), out);
+                }
             }
             //= https://www.rfc-editor.org/rfc/rfc2132#section-9.4
             //# This option is used to identify a TFTP server when the 'sname' field in the DHCP
@@ -297,6 +314,12 @@ impl Answer<'_> {
             _ => {}
         }
         out.len() > start
+    }
+
+    /// The domain of the client's network; where that has none, its server's.
+    fn domain<'b>(&'b self, exchange: &Exchange<'b>) -> &'b str {
+        let domain = self.network.map_or("", |network| &network.domain);
+        if domain.is_empty() { &exchange.server.domain_suffix } else { domain }
     }
 
     /// The client's address with the prefix that it is told.

@@ -35,10 +35,21 @@ impl Engine {
         //# apply.
         let may_begin = self.may_begin(exchange);
         if may_begin.is_ok() && self.prefers_ipv6(exchange) {
-            return self.offer_ipv6(exchange, out);
+            return self.offer_nothing(exchange, out);
         }
         let found = may_begin.and_then(|()| self.find(exchange, requested, out));
         match found {
+            Err(reason) if forbids_auto_configuration(exchange, reason) => {
+                if reason == Silence::PoolEmpty {
+                    self.tell_empty(exchange, out);
+                }
+                self.offer_nothing(exchange, out);
+            }
+            //= https://www.rfc-editor.org/rfc/rfc2563#section-2.3
+            //# If the DHCPDISCOVER does not contain the Auto-Configure option, it is not answered.
+            //= https://www.rfc-editor.org/rfc/rfc2563#section-2.3
+            //# If the site administrator allows auto-configuration on the originating subnet, the
+            //# DHCPDISCOVER is not answered as before.
             Err(reason) => self.silent(Some(exchange), exchange.request, reason, out),
             Ok(id) if self.book.get(id).state == State::Testing => {}
             Ok(id) if self.store.has_failed() && self.seconds_left(exchange, id) == 0 => {
@@ -71,8 +82,8 @@ impl Engine {
         }
     }
 
-    /// An OFFER that says so and offers no address: none is taken from the pool.
-    fn offer_ipv6(&mut self, exchange: &Exchange<'_>, out: &mut Outbox) {
+    /// An OFFER of no address: none is taken from the pool, and the options say why.
+    fn offer_nothing(&mut self, exchange: &Exchange<'_>, out: &mut Outbox) {
         let parameters_of = exchange.service.link.unwrap_or(exchange.service.server_id);
         let given = Given {
             message: Some(MessageType::Offer),
@@ -80,6 +91,9 @@ impl Engine {
             //# The server SHOULD NOT assign an address from the pool.
             //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
             //# Instead, it SHOULD return 0.0.0.0 as the offered address.
+            //= https://www.rfc-editor.org/rfc/rfc2563#section-2.3
+            //# This offer MUST be for the address 0x00000000, and the Auto-Configure option MUST be
+            //# set to "DoNotAutoConfigure".
             address: Ipv4Addr::UNSPECIFIED,
             parameters_of,
             lease_time: Some(exchange.lease_time()),
@@ -265,4 +279,21 @@ fn commits_rapidly(exchange: &Exchange<'_>) -> bool {
     //# A client and server only use this option when configured to do so.
     exchange.server.rapid_commit
         && exchange.request.options.get(code::RAPID_COMMIT).is_some_and(<[u8]>::is_empty)
+}
+
+/// Whether a client that gets no address is to be told that it must not give itself one
+/// (RFC 2563). Where the reason may be over soon it is not.
+//= https://www.rfc-editor.org/rfc/rfc2563#section-2.3
+//# However, if no address is chosen for the host, a few additional steps MUST be taken.
+//= https://www.rfc-editor.org/rfc/rfc2563#section-2.3
+//# If the DHCPDISCOVER contains the Auto-Configure option, and the site administrator has
+//# specified that Auto-Configuration should be disabled on the subnet the DHCPDISCOVER is
+//# originating from, or for the client originating the request, then a DHCPOFFER MUST be sent to
+//# the DHCP client.
+fn forbids_auto_configuration(exchange: &Exchange<'_>, reason: Silence) -> bool {
+    let stays = matches!(
+        reason,
+        Silence::Blocked | Silence::MacLimit | Silence::PoolEmpty | Silence::StaticOnly
+    );
+    stays && exchange.forbids_auto_configuration()
 }

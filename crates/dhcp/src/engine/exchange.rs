@@ -10,7 +10,7 @@ use crate::client::Hardware;
 use crate::config::{Authoritative, Config, Network, Server};
 use crate::input::Datagram;
 use crate::time::Now;
-use crate::wire::Request;
+use crate::wire::{Request, code};
 
 /// A request, the server that answers it, and the terms of its client.
 #[derive(Clone, Copy)]
@@ -69,6 +69,14 @@ impl Exchange<'_> {
         let most = self.terms.lease_time;
         let least = self.config.settings.lease_time_min.min(most);
         self.request.lease_time().map_or(most, |asked| asked.clamp(least, most))
+    }
+
+    /// Whether the client asks if it may give itself an address, and may not.
+    pub(super) fn forbids_auto_configuration(&self) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc2563#section-2
+        //# The code for this option is 116, and its length is 1.
+        let asks = self.request.options.array::<1>(code::AUTO_CONFIGURE).is_some();
+        asks && !self.server.auto_configure
     }
 
     /// Whether the client, its server or its static lease want broadcasts.

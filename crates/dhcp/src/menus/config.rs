@@ -38,6 +38,13 @@ menu! {
         store_leases_disk: StoreLeases = preset("5m").always(),
         /// How long it is remembered who had an address (ours; RouterOS forgets at once).
         lease_history: Lasting = preset("4w2d"),
+        /// Obeys a relay that names the client's subnet in option 82 (RFC 3527; ours).
+        link_selection: bool = preset("yes"),
+        /// Obeys a client that names a subnet in option 118 (RFC 3011; ours).
+        subnet_selection: bool = preset("no"),
+        /// Believes an option 82 that no relay can have added: access switches and OLTs add it
+        /// without being relays (ours).
+        trust_option_82: bool = preset("yes"),
         /// Reports leases to RADIUS.
         accounting: bool = preset("yes").always().not_obeyed(),
         /// Interval of reports on a lease that goes on; 0s is RADIUS's own.

@@ -4,7 +4,7 @@ use leasehold_routeros::menu::{Form, Former, Unique};
 use leasehold_routeros::value::{Name, Reference};
 use leasehold_routeros::{Fault, Value, choice, menu};
 
-use super::{LeaseServer, OptionCode, Pool, SetReference};
+use super::{LeaseServer, OptionCode, Pool, SetReference, Span};
 
 choice! {
     /// How a matcher compares.
@@ -79,6 +79,8 @@ menu! {
         address_pool: MatcherPool = preset("none").always(),
         /// Options for the clients that match.
         option_set: SetReference = preset("none"),
+        /// How long the clients that match keep their address; 0s is as the server says (ours).
+        lease_time: Span = preset("0s"),
         /// Whether the matcher is switched off.
         disabled: bool = preset("no").always().flag('X'),
         /// Free text.

@@ -56,9 +56,9 @@ menu! {
         ntp_none: bool = preset("no"),
         /// CAPWAP controllers (option 138).
         caps_manager: Vec<Ipv4Addr> = preset("").always(),
-        /// CAPWAP controllers by another name (newest versions).
+        /// CMR servers (newest versions); which option tells them is not published.
         cmr_server: Vec<Ipv4Addr> = preset("").not_obeyed(),
-        /// Announces no CAPWAP controller at all (newest versions).
+        /// Announces no CMR server at all (newest versions).
         cmr_none: bool = preset("no").not_obeyed(),
         /// Domain (option 15).
         domain: String = preset(""),

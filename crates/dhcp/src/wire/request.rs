@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use dhcproto::v4::MessageType;
 
 use super::options::{Index, Options};
-use super::{COOKIE, HEADER, RelayAgent, clean_name, code};
+use super::{COOKIE, ClientFqdn, HEADER, RelayAgent, clean_name, code};
 use crate::client::Hardware;
 use crate::event::Malformed;
 
@@ -254,6 +254,13 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn is_relayed(&self) -> bool {
         !self.giaddr.is_unspecified()
+    }
+
+    /// Option 81; malformed ones do not count.
+    pub(crate) fn fqdn(&self) -> Option<ClientFqdn<'a>> {
+        //= https://www.rfc-editor.org/rfc/rfc4702#section-2
+        //# DHCP clients and servers supporting this option MUST implement DHCP option concatenation
+        ClientFqdn::new(self.options.get(code::FQDN)?)
     }
 
     /// Appends option 12 to `out`, cleaned.

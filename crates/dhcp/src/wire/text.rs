@@ -1,7 +1,7 @@
 //! Names that clients give themselves, made harmless.
 
 /// The longest name that is kept, octets: what DNS allows in one name.
-const NAME_MAX: usize = 253;
+pub(super) const NAME_MAX: usize = 253;
 
 //= https://www.rfc-editor.org/rfc/rfc2132#section-2
 //# the receiver of such options MUST be prepared to delete trailing nulls if they

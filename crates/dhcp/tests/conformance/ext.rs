@@ -1,7 +1,9 @@
 //! EXT: extensions and odd options.
 
 use leasehold_dhcp::Event;
-use leasehold_dhcp::config::{AddressPool, Matcher, OptionEntry, OptionSet, PoolIndex, Value};
+use leasehold_dhcp::config::{
+    AddressPool, FixedLease, FixedLeases, Matcher, OptionEntry, OptionSet, PoolIndex, Value,
+};
 use leasehold_dhcp::event::Silence;
 
 use crate::world::*;
@@ -107,6 +109,59 @@ fn ext_06_malformed_options_are_ignored() {
 }
 
 #[test]
+fn ext_07_the_clients_fqdn_in_its_own_encoding() {
+    const N: u8 = 8;
+    let mut world = World::new();
+    // Flags that are sent, with bits that mean nothing and RCODEs that are none; what comes back.
+    let flags = [(0, N), (1, N | 2), (4, N | 4), (5, N | 2 | 4), (8, N), (0xf4, N | 4)];
+    for (number, (sent, expected)) in (1..).zip(flags) {
+        let name = match sent & 4 {
+            0 => &b"Pc.office.example.org"[..],
+            _ => b"\x02Pc\x06office\x07example\x03org\0",
+        };
+        let value = [&[sent, 3, 7], name].concat();
+        let client = Packet::client(number).option(81, &value);
+        let offer = world.ask(&client.clone().discover());
+        let ack = world.ask(&client.clone().selecting(&offer));
+        let renewed = world.ask(&client.renew(ack.yiaddr()));
+        let expected = Some([&[expected, 255, 255], name].concat());
+        for reply in [offer, ack, renewed] {
+            assert_eq!(reply.option(81), expected, "{sent}");
+        }
+    }
+    assert!(!world.ask(&Packet::client(99).asking_for(&[1, 81]).discover()).has(81));
+    assert!(!world.ask(&Packet::client(98).option(81, &[4, 0, 0, 9]).discover()).has(81));
+}
+
+#[test]
+fn ext_08_the_fqdn_counts_before_the_host_name() {
+    let mut world = World::new();
+    let client = Packet::client(1).option(12, b"other").option(81, b"\0\0\0pc.example.org");
+    world.lease(&client);
+    assert!(world.log().last().unwrap().ends_with(" pc"), "{:?}", world.log());
+    // One that says nothing leaves the other its say, and is completed with it.
+    let client = Packet::client(2).option(12, b"other").option(81, &[4, 0, 0]);
+    let offer = world.ask(&client.clone().discover());
+    assert_eq!(offer.option(81), Some(b"\x0c\xff\xff\x05other\x07example\x03net\0".to_vec()));
+    world.lease(&client);
+    assert!(world.log().last().unwrap().ends_with(" other"), "{:?}", world.log());
+}
+
+#[test]
+fn ext_09_a_partial_name_is_completed() {
+    let mut config = config();
+    config.servers[1].domain_suffix = "lan".into();
+    let mut world = World::with(config);
+    let mut answered = |packet: Packet| world.ask(&packet.discover()).option(81).unwrap();
+    // By the network's domain; by the server's suffix where the network has none.
+    let client = Packet::client(1).option(81, b"\0\0\0pc");
+    assert_eq!(answered(client.clone())[3..], *b"pc.example.net");
+    assert_eq!(answered(Packet { interface: LAN2, ..client })[3..], *b"pc.lan");
+    let client = Packet::client(2).option(81, b"\x04\0\0\x02pc");
+    assert_eq!(answered(client)[3..], *b"\x02pc\x07example\x03net\0");
+}
+
+#[test]
 fn ext_10_a_hostile_host_name_is_cleaned() {
     let names: [(&[u8], &str); 5] = [
         (b"a\0\nb", "ab"),
@@ -188,6 +243,45 @@ fn ext_17_the_captive_portal() {
     let uri = b"https://portal.example.net/api";
     let offer = with(vec![entry(114, uri)]).ask(&Packet::client(1).asking_for(&[114]).discover());
     assert_eq!(offer.option(114), Some(uri.to_vec()));
+}
+
+#[test]
+fn ext_18_auto_configuration_is_forbidden_to_whom_nothing_is_given() {
+    let mut config = small_pool(1);
+    config.servers[0].auto_configure = false;
+    let mut world = World::with(config.clone());
+    let asking = |number| Packet::client(number).option(116, &[1]);
+    // Who gets an address is told nothing of it.
+    let offer = world.ask(&asking(1).asking_for(&[1, 116]).discover());
+    assert_eq!((offer.kind(), offer.yiaddr(), offer.has(116)), (Some(2), lan(200), false));
+    let offer = world.ask(&asking(2).discover());
+    assert_eq!((offer.kind(), offer.yiaddr(), offer.option(116)), (Some(2), NOBODY, Some(vec![0])));
+    assert!(offer.is_broadcast() && matches!(world.events.last(), Some(Event::PoolEmpty { .. })));
+    assert_eq!(world.disk.len(), 0);
+    // It is for those who ask, and where the administrator forbids it.
+    world.silent(&Packet::client(3).discover());
+    world.silent(&Packet::client(4).option(116, &[1, 1]).discover());
+    config.servers[0].auto_configure = true;
+    let mut world = World::with(config.clone());
+    world.ask(&asking(1).discover());
+    world.silent(&asking(2).discover());
+    // For single clients too.
+    config.servers[0].auto_configure = false;
+    config.leases = FixedLeases::new(vec![FixedLease { block_access: true, ..fixed(5, NOBODY) }]);
+    let offer = World::with(config).ask(&asking(5).discover());
+    assert_eq!((offer.yiaddr(), offer.option(116)), (NOBODY, Some(vec![0])));
+}
+
+#[test]
+fn ext_18_with_ipv6_only_preferred() {
+    let mut config = config();
+    config.servers[0].ipv6_only_preferred = Some(1800);
+    config.servers[0].auto_configure = false;
+    let client = Packet::client(1).asking_for(&[1, 108]);
+    let mut world = World::with(config);
+    let offer = world.ask(&client.clone().option(116, &[1]).discover());
+    assert_eq!((offer.number(108), offer.option(116)), (Some(1800), Some(vec![0])));
+    assert!(!world.ask(&client.discover()).has(116));
 }
 
 #[test]

@@ -9,6 +9,9 @@ impl Compiler<'_> {
         let mut settings = Settings::default();
         for (_, _, row) in self.rows::<menus::Config>() {
             settings.history = row.lease_history.seconds();
+            settings.link_selection = row.link_selection;
+            settings.subnet_selection = row.subnet_selection;
+            settings.trust_option_82_of_clients = row.trust_option_82;
         }
         settings
     }
@@ -171,7 +174,8 @@ impl Compiler<'_> {
             domain_suffix: Arc::from(suffix),
             ipv6_only_preferred: seconds(&row.ipv6_only_preferred),
             use_reconfigure: row.use_reconfigure,
-            ..Server::default()
+            rapid_commit: row.rapid_commit,
+            auto_configure: row.auto_configure,
         }
     }
 
@@ -303,7 +307,7 @@ impl Compiler<'_> {
                 substring: row.matching_type == menus::MatchingType::Substring,
                 address_pool,
                 options: self.option_set(&place, &[], ("option-set", &row.option_set)),
-                lease_time: None,
+                lease_time: Some(row.lease_time.seconds()).filter(|&seconds| seconds > 0),
             });
         }
         matchers
