@@ -226,8 +226,10 @@ pub struct Settings {
     pub subnet_selection: bool,
     /// Seconds that it is remembered who had an address.
     pub history: u32,
-    /// Who may send DHCPLEASEQUERY (RFC 4388).
+    /// Relays that may send DHCPLEASEQUERY (RFC 4388).
     pub leasequery: Vec<ipnet::Ipv4Net>,
+    /// Options beside the protocol's own that they are told.
+    pub leasequery_options: Vec<u8>,
 }
 
 impl Default for Settings {
@@ -247,6 +249,7 @@ impl Default for Settings {
             subnet_selection: false,
             history: 30 * 86_400,
             leasequery: Vec::new(),
+            leasequery_options: vec![1, 3, 6, 15, 28, 42, 60],
         }
     }
 }

@@ -17,6 +17,7 @@ mod exchange;
 mod identity;
 mod inform;
 mod lease;
+mod leasequery;
 mod lifecycle;
 mod limits;
 mod orders;
@@ -198,6 +199,9 @@ impl Engine {
         if attempt == 0 {
             self.counters.received(request.message);
         }
+        if request.message == Message::LeaseQuery {
+            return self.leasequery(now, &config, request, datagram, out);
+        }
         let exchange = match self.exchange(now, &config, request, datagram, attempt) {
             Ok(exchange) => exchange,
             Err(reason) => return self.silent(None, request, reason, out),
@@ -214,9 +218,7 @@ impl Engine {
             }
             Message::Inform => self.inform(&exchange, out),
             Message::Bootp => self.bootp(&exchange, out),
-            Message::LeaseQuery => {
-                self.silent(Some(&exchange), request, Silence::Unsupported, out);
-            }
+            Message::LeaseQuery => {}
         }
     }
 

@@ -12,7 +12,7 @@ use crate::link::Interfaces;
 use crate::wire::{Message, RelayAgent, Reply, code};
 
 /// What a client is told that did not ask for anything.
-const WITHOUT_LIST: &[u8] = &[code::SUBNET_MASK, code::ROUTER, code::DNS];
+pub(super) const WITHOUT_LIST: &[u8] = &[code::SUBNET_MASK, code::ROUTER, code::DNS];
 
 /// The value of option 116 that says so (RFC 2563 § 2).
 const DO_NOT_AUTO_CONFIGURE: u8 = 0;
@@ -176,8 +176,20 @@ impl Answer<'_> {
     //# T1 MUST be earlier than T2, which, in turn, MUST be earlier than the time
     //# at which the client's lease will expire.
     fn timers(&self, exchange: &Exchange<'_>, seconds: u32, reply: &mut Reply) {
+        if let Some((t1, t2)) = self.renewal_times(exchange, seconds) {
+            reply.option(code::RENEWAL_TIME, &t1.to_be_bytes());
+            reply.option(code::REBINDING_TIME, &t2.to_be_bytes());
+        }
+    }
+
+    /// T1 and T2 of a lease that was given for `seconds`, if they make sense.
+    pub(super) fn renewal_times(
+        &self,
+        exchange: &Exchange<'_>,
+        seconds: u32,
+    ) -> Option<(u32, u32)> {
         if seconds == u32::MAX {
-            return;
+            return None;
         }
         let levels = self.levels(exchange);
         let configured = |code| {
@@ -192,10 +204,7 @@ impl Answer<'_> {
         let t1 = configured(code::RENEWAL_TIME).unwrap_or(seconds / 2);
         let t2 = configured(code::REBINDING_TIME);
         let t2 = t2.unwrap_or((u64::from(seconds) * 7 / 8) as u32);
-        if t1 < t2 && t2 < seconds {
-            reply.option(code::RENEWAL_TIME, &t1.to_be_bytes());
-            reply.option(code::REBINDING_TIME, &t2.to_be_bytes());
-        }
+        (t1 < t2 && t2 < seconds).then_some((t1, t2))
     }
 
     /// RFC 3442: a client that gets classless routes is told neither routers nor static routes.
@@ -208,7 +217,13 @@ impl Answer<'_> {
             && find(levels, code::CLASSLESS_ROUTE).is_some()
     }
 
-    fn parameter(&self, code: u8, exchange: &Exchange<'_>, levels: &Levels<'_>, reply: &mut Reply) {
+    pub(super) fn parameter(
+        &self,
+        code: u8,
+        exchange: &Exchange<'_>,
+        levels: &Levels<'_>,
+        reply: &mut Reply,
+    ) {
         if PROTOCOL.contains(&code) || matches!(code, code::RENEWAL_TIME | code::REBINDING_TIME) {
             return;
         }
@@ -356,14 +371,14 @@ impl Answer<'_> {
     //# Any parameters specific to this client's class
     //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
     //# Parameters with non-default values on the client's subnet.
-    fn levels<'b>(&'b self, exchange: &Exchange<'b>) -> Levels<'b> {
+    pub(super) fn levels<'b>(&'b self, exchange: &Exchange<'b>) -> Levels<'b> {
         let [fixed, matcher, server] = exchange.terms.options(exchange.server);
         [fixed, matcher, server, self.network.map(|network| &network.options)]
     }
 }
 
 /// Static lease, matcher, server, network.
-type Levels<'a> = [Option<&'a OptionSet>; 4];
+pub(super) type Levels<'a> = [Option<&'a OptionSet>; 4];
 
 /// Which of the levels is the static lease's.
 const LEASE: usize = 0;

@@ -34,6 +34,8 @@ pub(super) struct Book {
     slots: Slots,
     locations: Locations,
     clients: Clients,
+    /// By hardware address and by client-id, whatever tells the clients apart; while asked for.
+    traits: Option<Clients>,
     due: Due,
 }
 
@@ -54,6 +56,7 @@ impl Book {
             slots: Slots::default(),
             locations: Locations::default(),
             clients: Clients::new(seed),
+            traits: None,
             due: Due::default(),
         }
     }
@@ -196,11 +199,36 @@ impl Book {
         self.slots.ids()
     }
 
+    /// Whether [`Book::with_trait`] is going to be asked: it costs an index of its own.
+    pub(super) fn keep_traits(&mut self, keep: bool) {
+        if keep == self.traits.is_some() {
+            return;
+        }
+        self.traits = keep.then(|| self.clients.empty());
+        if let Some(table) = &mut self.traits {
+            for id in self.slots.ids() {
+                let hashes = trait_hashes(&self.clients, self.slots.get(id));
+                hashes.into_iter().flatten().for_each(|hash| table.insert(hash, id));
+            }
+        }
+    }
+
+    /// Leases whose clients may have this hardware address or client-id, on whatever server; none
+    /// unless they are kept. The caller compares.
+    pub(super) fn with_trait(&self, identity: &Identity<'_>) -> impl Iterator<Item = LeaseId> + '_ {
+        let hash = self.clients.hash(ANY_SERVER, identity);
+        self.traits.iter().flat_map(move |table| table.with(hash))
+    }
+
     fn index_client(&mut self, id: LeaseId) {
         let lease = self.slots.get(id);
         if lease.state.has_client() {
             let hash = self.clients.hash(lease.server, &lease.traits().identity());
             self.clients.insert(hash, id);
+            if let Some(table) = &mut self.traits {
+                let hashes = trait_hashes(&self.clients, lease);
+                hashes.into_iter().flatten().for_each(|hash| table.insert(hash, id));
+            }
         }
     }
 
@@ -209,6 +237,10 @@ impl Book {
         if lease.state.has_client() {
             let hash = self.clients.hash(lease.server, &lease.traits().identity());
             self.clients.remove(hash, id);
+            if let Some(table) = &mut self.traits {
+                let hashes = trait_hashes(&self.clients, lease);
+                hashes.into_iter().flatten().for_each(|hash| table.remove(hash, id));
+            }
         }
     }
 
@@ -240,6 +272,12 @@ impl Book {
             if by_client != usize::from(lease.state.has_client()) {
                 return Err(format!("{} is found {by_client} times by client", lease.address));
             }
+            for hash in trait_hashes(&self.clients, lease).into_iter().flatten() {
+                let Some(table) = &self.traits else { break };
+                if table.with(hash).filter(|&other| other == id).count() != 1 {
+                    return Err(format!("{} is not found once by each trait", lease.address));
+                }
+            }
             let due = earliest.get(&id).copied().unwrap_or(NEVER);
             if due > lease.deadline {
                 return Err(format!("{} is never due", lease.address));
@@ -256,6 +294,21 @@ impl Book {
         }
         Ok(())
     }
+}
+
+/// Stands for every server where leases are found by a trait of their clients.
+const ANY_SERVER: ServerKey = ServerKey(u32::MAX);
+
+/// By hardware address and by client-id; nothing for a lease without a client.
+fn trait_hashes(clients: &Clients, lease: &Lease) -> [Option<u64>; 2] {
+    if !lease.state.has_client() {
+        return [None; 2];
+    }
+    let client = &lease.client;
+    let hardware = Identity::Hardware { htype: client.htype(), octets: client.chaddr() };
+    let id = Some(client.client_id()).filter(|id| !id.is_empty()).map(Identity::Client);
+    let hash = |identity| clients.hash(ANY_SERVER, &identity);
+    [Some(hash(hardware)), id.map(hash)]
 }
 
 /// A deadline that never comes.

@@ -149,12 +149,33 @@ impl Lease {
         self.state.has_client() && traits.is(&self.traits())
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc4388#section-6.7
+    //# client-last-transaction-time of last client interaction: MUST store with binding.
+    /// When its client last dealt with the server about it, as far as that is known.
+    pub(super) fn last_transaction(&self) -> Boottime {
+        self.heard.max(self.since)
+    }
+
     /// Whether its time is over though nobody has said so yet.
     pub(super) fn is_due(&self, now: Boottime) -> bool {
         self.deadline <= now
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc4388#section-5
+//# Any DHCP server that supports the DHCPLEASEQUERY message SHOULD save the information from the
+//# most recent Relay Agent Information option (option 82) [RFC3046] associated with every IP
+//# address that it serves.
+//= https://www.rfc-editor.org/rfc/rfc4388#section-5
+//# A server that implements DHCPLEASEQUERY SHOULD also save the information on the most recent
+//# Vendor class identifier, option 60, associated with each IP address
+//= https://www.rfc-editor.org/rfc/rfc4388#section-6.7
+//# MUST save the most recent Relay Agent Information option from the most recent DHCPREQUEST packet
+//# for two reasons.
+//= https://www.rfc-editor.org/rfc/rfc4388#section-6.7
+//# relay-agent-info option from client packet: MUST store with binding.
+//= https://www.rfc-editor.org/rfc/rfc4388#section-6.7
+//# vendor-class-id: SHOULD store with binding.
 /// A client as its lease remembers it, in one allocation.
 ///
 /// `htype:1 hlen:1 client-id:1 host-name:1 class-id:1 relay-agent:2`, the lengths; then `chaddr`,

@@ -78,7 +78,11 @@ reasons! {
         Declines: "silent-declines", "it has declined too many addresses";
         Bootp: "silent-bootp", "BOOTP is not for it here";
         Inform: "silent-inform", "its address is in no network of this server";
-        Unsupported: "silent-unsupported", "this server does not answer such messages";
+        QueryDenied: "silent-query-denied", "leasequery-allow does not name the relay that asks";
+        QueryWithoutRelay: "silent-query-without-relay",
+            "a leasequery is answered to its giaddr, and it has none";
+        QueryShape: "silent-query-shape",
+            "a leasequery names one of ciaddr, chaddr and client-id, neither none nor two";
         Overload: "silent-overload", "too many addresses are being probed";
     }
 }

@@ -1,9 +1,10 @@
 //! `/ip/dhcp-server/config`: what all servers share.
 
+use ipnet::Ipv4Net;
 use leasehold_routeros::menu::Form;
 use leasehold_routeros::{choice, menu};
 
-use super::{Lasting, Span};
+use super::{Lasting, OptionCode, Span};
 
 choice! {
     /// How soon leases are on disk. Here always before the client has its answer.
@@ -38,6 +39,7 @@ menu! {
         store_leases_disk: StoreLeases = preset("5m").always(),
         /// How long it is remembered who had an address (ours; RouterOS forgets at once).
         lease_history: Lasting = preset("4w2d"),
+<<<<<<< HEAD
         /// Obeys a relay that names the client's subnet in option 82 (RFC 3527; ours).
         link_selection: bool = preset("yes"),
         /// Obeys a client that names a subnet in option 118 (RFC 3011; ours).
@@ -45,6 +47,15 @@ menu! {
         /// Believes an option 82 that no relay can have added: access switches and OLTs add it
         /// without being relays (ours).
         trust_option_82: bool = preset("yes"),
+=======
+        /// Relays that may ask who has an address (RFC 4388, ours); nobody by default.
+        leasequery_allow: Vec<Ipv4Net> = preset(""),
+        //= https://www.rfc-editor.org/rfc/rfc4388#section-6.4.2
+        //# DHCP servers SHOULD be configurable with a list of "non-sensitive options" that can be
+        //# returned to the client
+        /// Options that they are told besides, if they want to know (ours).
+        leasequery_options: Vec<OptionCode> = preset("1,3,6,15,28,42,60"),
+>>>>>>> 468085e (Leasequery: who has an address, told to relays that may ask (RFC 4388))
         /// Reports leases to RADIUS.
         accounting: bool = preset("yes").always().not_obeyed(),
         /// Interval of reports on a lease that goes on; 0s is RADIUS's own.

@@ -1,6 +1,6 @@
 //! The codes of the options that the engine itself reads or writes; dhcproto agrees where it can.
 //!
-//! It has 106 for RFC 8925's 108, and does not know 138.
+//! It has 106 for RFC 8925's 108, and does not know 90, 138, 145 and 221.
 
 macro_rules! codes {
     ($($name:ident = $code:literal $(, $dhcproto:ident)?;)*) => {
@@ -51,6 +51,9 @@ codes! {
     RAPID_COMMIT = 80, RapidCommit;
     FQDN = 81, ClientFQDN;
     RELAY_AGENT = 82, RelayAgentInformation;
+    AUTHENTICATION = 90;
+    CLIENT_LAST_TRANSACTION_TIME = 91, ClientLastTransactionTime;
+    ASSOCIATED_IP = 92, AssociatedIp;
     CLIENT_UUID = 97, ClientMachineIdentifier;
     IPV6_ONLY_PREFERRED = 108;
     CAPTIVE_PORTAL = 114, CaptivePortal;
@@ -58,5 +61,14 @@ codes! {
     SUBNET_SELECTION = 118, SubnetSelection;
     CLASSLESS_ROUTE = 121, ClasslessStaticRoute;
     CAPWAP = 138;
+    FORCERENEW_NONCE_CAPABLE = 145;
+    STATUS_CODE = 151, BulkLeaseQueryStatusCode;
+    BASE_TIME = 152, BulkLeaseQueryBaseTime;
+    START_TIME_OF_STATE = 153, BulkLeasQueryStartTimeOfState;
+    QUERY_START_TIME = 154, BulkLeaseQueryQueryStartTime;
+    QUERY_END_TIME = 155, BulkLeaseQueryQueryEndTime;
+    DHCP_STATE = 156, BulkLeaseQueryDhcpState;
+    DATA_SOURCE = 157, BulkLeaseQueryDataSource;
+    VPN_ID = 221;
     END = 255, End;
 }

@@ -11,6 +11,7 @@ mod hdr;
 mod id;
 mod inf;
 mod ir;
+mod leasequery;
 mod opt;
 mod packet;
 mod pools;

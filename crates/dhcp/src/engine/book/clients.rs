@@ -29,6 +29,11 @@ impl Clients {
         Self { table: HashTable::new(), keys }
     }
 
+    /// A table of the same key without entries.
+    pub(super) fn empty(&self) -> Self {
+        Self { table: HashTable::new(), keys: self.keys }
+    }
+
     pub(super) fn hash(&self, ServerKey(server): ServerKey, identity: &Identity<'_>) -> u64 {
         let mut hasher = SipHasher13::new_with_keys(self.keys[0], self.keys[1]);
         hasher.write_u32(server);
