@@ -321,9 +321,11 @@ impl Engine {
         let answer = Answer {
             message: Some(MessageType::LeaseActive),
             address: lease.address,
+            is_empty: false,
             server_id,
             lease_time: None,
             host_name: lease.client.host_name(),
+            fqdn: "",
             relay_agent: lease.client.relay_agent(),
             network: config.networks.containing(lease.address),
             interfaces: &self.interfaces,

@@ -39,7 +39,6 @@ menu! {
         store_leases_disk: StoreLeases = preset("5m").always(),
         /// How long it is remembered who had an address (ours; RouterOS forgets at once).
         lease_history: Lasting = preset("4w2d"),
-<<<<<<< HEAD
         /// Obeys a relay that names the client's subnet in option 82 (RFC 3527; ours).
         link_selection: bool = preset("yes"),
         /// Obeys a client that names a subnet in option 118 (RFC 3011; ours).
@@ -47,7 +46,6 @@ menu! {
         /// Believes an option 82 that no relay can have added: access switches and OLTs add it
         /// without being relays (ours).
         trust_option_82: bool = preset("yes"),
-=======
         /// Relays that may ask who has an address (RFC 4388, ours); nobody by default.
         leasequery_allow: Vec<Ipv4Net> = preset(""),
         //= https://www.rfc-editor.org/rfc/rfc4388#section-6.4.2
@@ -55,7 +53,6 @@ menu! {
         //# returned to the client
         /// Options that they are told besides, if they want to know (ours).
         leasequery_options: Vec<OptionCode> = preset("1,3,6,15,28,42,60"),
->>>>>>> 468085e (Leasequery: who has an address, told to relays that may ask (RFC 4388))
         /// Reports leases to RADIUS.
         accounting: bool = preset("yes").always().not_obeyed(),
         /// Interval of reports on a lease that goes on; 0s is RADIUS's own.

@@ -9,15 +9,12 @@ impl Compiler<'_> {
         let mut settings = Settings::default();
         for (_, _, row) in self.rows::<menus::Config>() {
             settings.history = row.lease_history.seconds();
-<<<<<<< HEAD
             settings.link_selection = row.link_selection;
             settings.subnet_selection = row.subnet_selection;
             settings.trust_option_82_of_clients = row.trust_option_82;
-=======
             settings.leasequery = row.leasequery_allow;
             let told = row.leasequery_options.iter().map(menus::OptionCode::code);
             settings.leasequery_options = told.collect();
->>>>>>> 468085e (Leasequery: who has an address, told to relays that may ask (RFC 4388))
         }
         settings
     }
