@@ -1,25 +1,85 @@
-//! The machine as rows: what the daemon's own menus show.
+//! The machine as rows: what the daemon's own menus show, read when it is asked for.
 
-use leasehold_routeros::{Cells, Id, LiveRow, Row, Want};
+mod machine;
+mod network;
 
-use crate::menus::Identity;
+use std::path::{Path, PathBuf};
+
+use leasehold_dhcp::Interfaces;
+use leasehold_routeros::listing::PAGE;
+use leasehold_routeros::{Cells, Id, Live, LiveRow, Menu, Row, Want};
+
+use crate::menus::{
+    Address, Arp, Clock, Ethernet, EthernetState, Identity, Interface, InterfaceState, License,
+    Package, PackageUpdate, Resource, Routerboard,
+};
 
 /// The machine, as menus ask it.
-#[derive(Debug, Default)]
-pub struct Host;
+#[derive(Debug)]
+pub struct Host {
+    /// Where leases are stored: its room is what clients see as the disk.
+    state: PathBuf,
+    processors: machine::Processors,
+}
 
 impl Host {
-    /// What is known of the rows of a daemon's menu; `None` if the menu is none of the daemon's.
+    /// This machine, with leases in this directory.
     #[must_use]
-    pub fn fetch(&self, want: &Want) -> Option<Vec<LiveRow>> {
-        let path = match want {
-            Want::Overlay(menu, _) | Want::Page(menu, _) | Want::Row(menu, _) => menu.path,
+    pub fn new(state: &Path) -> Self {
+        Self { state: state.to_owned(), processors: machine::Processors::default() }
+    }
+
+    /// What is known of the rows of one of the daemon's menus; nothing of other menus.
+    #[must_use]
+    pub fn fetch(&self, want: &Want, interfaces: &Interfaces) -> Vec<LiveRow> {
+        let menu = match want {
+            Want::Overlay(menu, _) | Want::Page(menu, _) | Want::Row(menu, _) => *menu,
         };
-        if path == Identity::menu().path {
-            let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-            let cells = Cells::named(Identity::menu(), [("name", name.as_str())]);
-            return Some(vec![LiveRow { id: Id(0), cells }]);
+        let is = |other: &Menu| menu.path == other.path;
+        let rows = match () {
+            () if is(Interface::menu()) => numbered(network::links::<InterfaceState>(interfaces)),
+            () if is(Ethernet::menu()) => numbered(network::links::<EthernetState>(interfaces)),
+            () if is(Address::menu()) => counted(network::addresses(interfaces)),
+            () if is(Arp::menu()) => counted(network::neighbours()),
+            () if is(Package::menu()) => counted([machine::package()]),
+            () if is(Identity::menu()) => only(named(&machine::name())),
+            () if is(Resource::menu()) => only(self.processors.resource(&self.state).cells()),
+            () if is(PackageUpdate::menu()) => only(machine::update().cells()),
+            () if is(Routerboard::menu()) => only(machine::routerboard().cells()),
+            () if is(License::menu()) => only(machine::license().cells()),
+            () if is(Clock::menu()) => only(machine::clock().cells()),
+            () => Vec::new(),
+        };
+        wanted(rows, want)
+    }
+}
+
+fn named(name: &str) -> Cells {
+    Cells::named(Identity::menu(), [("name", name)])
+}
+
+/// The row of a menu that has one.
+fn only(cells: Cells) -> Vec<LiveRow> {
+    vec![LiveRow { id: Id(0), cells }]
+}
+
+/// Rows with ids of the kernel's.
+fn numbered(rows: impl IntoIterator<Item = (u32, Cells)>) -> Vec<LiveRow> {
+    rows.into_iter().map(|(id, cells)| LiveRow { id: Id(id.into()), cells }).collect()
+}
+
+/// Rows that have no ids: they are counted.
+fn counted(rows: impl IntoIterator<Item = impl Live>) -> Vec<LiveRow> {
+    (1..).zip(rows).map(|(id, row)| LiveRow { id: Id(id), cells: row.cells() }).collect()
+}
+
+/// Those of all rows that were asked for.
+fn wanted(rows: Vec<LiveRow>, want: &Want) -> Vec<LiveRow> {
+    match want {
+        Want::Overlay(_, ids) => rows.into_iter().filter(|row| ids.contains(&row.id)).collect(),
+        Want::Row(_, id) => rows.into_iter().filter(|row| row.id == *id).collect(),
+        Want::Page(_, after) => {
+            rows.into_iter().filter(|row| Some(row.id) > *after).take(PAGE).collect()
         }
-        None
     }
 }

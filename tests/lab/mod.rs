@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 #![allow(missing_docs, reason = "a module of several test targets has no outside")]
 
+pub mod api;
 pub mod client;
 pub mod crowd;
 pub mod disk;
@@ -28,6 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use api::Api;
 pub use client::Client;
 pub use frame::{Envelope, Mac};
 pub use message::{Message, Reply, code, kind};

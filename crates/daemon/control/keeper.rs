@@ -123,7 +123,7 @@ impl Keeper {
             config: Arc::new(compiled.config),
             roster,
             interfaces: Arc::default(),
-            host: Host,
+            host: Host::new(state),
         };
         keeper.remember();
         Ok(keeper)
@@ -296,8 +296,11 @@ impl Source for Running<'_> {
         {
             return self.plane.past.page(*after);
         }
-        if let Some(rows) = self.host.fetch(want) {
-            return rows;
+        let menu = match want {
+            Want::Overlay(menu, _) | Want::Page(menu, _) | Want::Row(menu, _) => menu,
+        };
+        if !menus::menus().iter().any(|known| known.path == menu.path) {
+            return self.host.fetch(want, self.interfaces);
         }
         let nothing = Answer::Refused(Refusal::StoreFailed);
         self.roster.fetch(want, self.interfaces, &mut |order| {

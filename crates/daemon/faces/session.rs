@@ -152,11 +152,7 @@ impl Session {
     }
 
     async fn trap(&self, tag: Option<&str>, trap: &Trap) {
-        self.say(|buffer| {
-            sentence::trap(buffer, tag, trap);
-            sentence::done(buffer, tag, None);
-        })
-        .await;
+        self.say(|buffer| sentence::trap(buffer, tag, trap)).await;
     }
 
     async fn say(&self, write: impl FnOnce(&mut Vec<u8>)) {
@@ -186,10 +182,7 @@ impl Answering {
                 Reply::Watch(watch) => self.watch(&watch, changes, &mut end).await,
                 reply => sentence::outcome(&mut end, self.tag(), &reply),
             },
-            Err(trap) => {
-                sentence::trap(&mut end, self.tag(), &trap);
-                sentence::done(&mut end, self.tag(), None);
-            }
+            Err(trap) => sentence::trap(&mut end, self.tag(), &trap),
         }
         self.answered.store(true, Ordering::Relaxed);
         let _ = self.replies.send(end).await;
@@ -242,7 +235,7 @@ impl Answering {
                 Err(RecvError::Lagged(missed)) => {
                     let trap = Trap::Failure(format!("{missed} changes were missed: print again"));
                     sentence::trap(end, self.tag(), &trap);
-                    break;
+                    return;
                 }
                 Err(RecvError::Closed) => break,
             }

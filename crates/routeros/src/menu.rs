@@ -289,6 +289,16 @@ pub const fn hyphenated<const LENGTH: usize>(name: &str) -> [u8; LENGTH] {
     text
 }
 
+/// The name of a field that is a word of Rust too, `r#type`, without its mark.
+#[doc(hidden)]
+#[must_use]
+pub const fn bare(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', ..] => name.split_at(2).1,
+        _ => name,
+    }
+}
+
 /// Declares a menu: its table, the typed row, and the typed form of what the server adds to it.
 ///
 /// One entry declares a property: `/// doc`, `name: Type = rule`. Rules are in [`crate::rule`].
@@ -388,7 +398,7 @@ macro_rules! property {
         const NAME: [u8; stringify!($field).len()] = $crate::menu::hyphenated(stringify!($field));
         $crate::Property {
             name: match core::str::from_utf8(&NAME) {
-                Ok(name) => name,
+                Ok(name) => $crate::menu::bare(name),
                 Err(_) => panic!("a field's name is ASCII"),
             },
             doc: concat!($($doc),+),
