@@ -180,7 +180,8 @@ mod tests {
     #[test]
     fn counters_are_read_by_name() {
         let text = "Inter-|   Receive        |  Transmit\n face |bytes packets\n\
-            \x20   lo: 1 2 3 4 0 0 0 0 5 6 7 8 0 0 0 0\nether-83:10 20 30 40 0 0 0 0 50 60 70 80 0 0 0 0\n";
+            \x20   lo: 1 2 3 4 0 0 0 0 5 6 7 8 0 0 0 0\n\
+            ether-83:10 20 30 40 0 0 0 0 50 60 70 80 0 0 0 0\n";
         let counters = counters(text);
         let (received, sent) = counters["ether-83"];
         assert_eq!((received.octets, received.dropped), (10, 40));

@@ -139,7 +139,7 @@ macro_rules! empty {
 }
 
 empty!(
-    /// Stations behind bridges. The host's own tools list them; clients only want the list to exist.
+    /// Stations behind bridges: the host's own tools list them; clients want the list to exist.
     BridgeHost in "/interface/bridge/host", BridgeHostState
 );
 

@@ -133,7 +133,7 @@ impl Menu {
         match word {
             "add" | "remove" => matches!(self.form, Form::List | Form::Ordered),
             "set" | "unset" | "export" => self.is_configured(),
-            "enable" | "disable" => self.place("disabled").is_some(),
+            "enable" | "disable" => self.is_configured() && self.place("disabled").is_some(),
             "comment" => self.place("comment").is_some(),
             "move" => self.form == Form::Ordered,
             "find" => self.form != Form::Singleton,
