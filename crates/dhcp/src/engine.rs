@@ -132,21 +132,27 @@ impl Engine {
 
     /// Takes one input; what it leads to is in `out`.
     pub fn handle(&mut self, now: Now, input: Input<'_>, out: &mut Outbox) {
+        // What is due now is decided under the configuration of now.
+        let input = match input {
+            Input::Interfaces(interfaces) => {
+                self.adopt(Arc::clone(&self.config), self.pools.clone(), interfaces);
+                Input::Tick
+            }
+            Input::Config(config, pools) => {
+                self.adopt(config, pools, Arc::clone(&self.interfaces));
+                Input::Tick
+            }
+            input => input,
+        };
         self.expire(now, out);
         self.watch_clock(now, out);
         match input {
             Input::Datagram(datagram) => self.datagram(now, &datagram, 0, out),
             Input::Probe(answer) => self.probe_answered(now, answer, out),
-            Input::Interfaces(interfaces) => {
-                self.adopt(Arc::clone(&self.config), self.pools.clone(), interfaces);
-            }
-            Input::Config(config, pools) => {
-                self.adopt(config, pools, Arc::clone(&self.interfaces));
-            }
             Input::Order(id, order) => self.order(now, id, order, out),
             Input::Abandoned(abandoned) => self.abandoned(now, abandoned, out),
             Input::StoreRecovered => self.recovered(now, out),
-            Input::Tick => {}
+            Input::Interfaces(_) | Input::Config(..) | Input::Tick => {}
         }
     }
 

@@ -69,7 +69,9 @@ impl Disk {
 
     /// Works again. What the store finds of the failed commits is settled by looking.
     pub(crate) fn heal(&mut self) {
-        self.sickness = None;
+        if self.sickness.take().is_none() {
+            return;
+        }
         self.settle();
         self.settled = self.written;
     }
@@ -87,9 +89,10 @@ impl Disk {
         self.doubtful.push_back(Written { sequence, bytes: records.bytes().to_vec() });
     }
 
-    /// A commit ends: everything up to and including `sequence` is durable, or it failed.
-    pub(crate) fn sync(&mut self, sequence: u64) -> Result<Durable, Failed> {
-        if self.sickness.is_some() || sequence <= self.settled {
+    /// A commit ends: everything from `oldest` up to and including `sequence` is durable, or it
+    /// failed.
+    pub(crate) fn sync(&mut self, oldest: u64, sequence: u64) -> Result<Durable, Failed> {
+        if self.sickness.is_some() || oldest <= self.settled {
             return Err(Failed);
         }
         while self.doubtful.front().is_some_and(|next| next.sequence <= sequence) {
@@ -209,7 +212,7 @@ mod tests {
         for sequence in 1..=4 {
             let first = sequence as u8 * 10;
             disk.write(sequence, &turn(first..first + 5));
-            assert!(disk.sync(sequence).is_ok());
+            assert!(disk.sync(sequence, sequence).is_ok());
         }
         disk.settle();
         assert!((0..50).all(|_| found(&mut disk) == 20));
@@ -233,11 +236,12 @@ mod tests {
         let mut disk = Disk::new(Random::new(3));
         disk.sicken(Sickness::Full);
         disk.write(1, &turn(0..5));
-        assert!(disk.sync(1).is_err());
+        assert!(disk.sync(1, 1).is_err());
         disk.heal();
         assert_eq!(found(&mut disk), 0);
         disk.write(2, &turn(0..2));
-        assert!(disk.sync(2).is_ok());
+        assert!(disk.sync(1, 2).is_err(), "no turn is durable before one that it follows");
+        assert!(disk.sync(2, 2).is_ok());
         assert_eq!(found(&mut disk), 2);
     }
 }

@@ -160,6 +160,9 @@ pub(crate) struct Oracle {
     /// Leases that the administrator took away, or that their clients gave up, until they get
     /// them again.
     revoked: BTreeSet<(ClientId, Ipv4Addr)>,
+    /// Revoked leases that a renewal by unicast has brought back: it does not tell on which link
+    /// its client is, and the server of another one may have answered.
+    astray: BTreeSet<(ClientId, Ipv4Addr)>,
 }
 
 impl Oracle {
@@ -287,7 +290,12 @@ impl Oracle {
         if let Some(exchange) = awaited {
             let until = exchange.began.after(lease);
             self.promises.insert(client.id, Promise { xid: ack.xid, address, until });
-            self.revoked.remove(&(client.id, address));
+            let was_revoked = self.revoked.remove(&(client.id, address));
+            if !asked.heard.unicast {
+                self.astray.remove(&(client.id, address));
+            } else if was_revoked {
+                self.astray.insert((client.id, address));
+            }
         }
         if self.rude.contains(&client.id) {
             if same(&client.identity, &asked.identity) {
@@ -313,6 +321,7 @@ impl Oracle {
         let excused = lease.address != address
             || lease.link != client.link
             || self.is_void(client.id, address)
+            || self.astray.contains(&(client.id, address))
             || !view.site.leaves(asked.heard.link, is, address)
             || self.forbidden_since(client.id, address, lease.granted);
         if excused {

@@ -191,12 +191,19 @@ fn configure(site: &Site, links: &[Reach], identities: &[Identity]) -> Config {
         Network { gateways: vec![link.gateway()], ..Network::new(link.network()) }
     });
     config.networks = Networks::new(networks.collect());
-    let rows = site.statics.iter().filter_map(|(client, address)| {
-        let link = crate::topology::link_of(*address)?;
+    let rows = site.obeyed().filter_map(|(client, address)| {
+        let link = crate::topology::link_of(address)?;
         let server = *indices.get(&link)?;
-        Some(fixed(*client, server, *address, &identities[usize::from(client.0)]))
+        Some(fixed(client, server, address, &identities[usize::from(client.0)]))
     });
     config.leases = rows.collect();
+    let is_off = |address: &&Ipv4Addr| site.obeyed().all(|(_, obeyed)| obeyed != **address);
+    config.withheld.extend(
+        site.statics
+            .values()
+            .filter(is_off)
+            .map(|&address| Withheld { space: "".into(), addresses: address..=address }),
+    );
     config.settings = Settings { lease_time_min: 1, ..Settings::default() };
     config
 }

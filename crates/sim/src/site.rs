@@ -164,7 +164,7 @@ impl Site {
         if self.fixed(link, is) == Some(address) {
             return true;
         }
-        if !self.server(link).enabled || self.statics.values().any(|&fixed| fixed == address) {
+        if !self.server(link).enabled || self.is_static(address) {
             return false;
         }
         let mut next = Some(self.server(link).pool);
@@ -188,15 +188,27 @@ impl Site {
     ) -> bool {
         match self.fixed(link, is) {
             Some(fixed) => fixed == address,
-            None => !self.statics.values().any(|&fixed| fixed == address),
+            None => !self.is_static(address),
         }
     }
 
     /// The static lease of a client on a link.
     fn fixed(&self, link: LinkId, is: impl Fn(ClientId) -> bool) -> Option<Ipv4Addr> {
         let on_link = |fixed: Ipv4Addr| crate::topology::link_of(fixed) == Some(link);
-        let own = self.statics.iter().find(|&(client, fixed)| is(*client) && on_link(*fixed));
-        own.map(|(_, fixed)| *fixed)
+        let mut own = self.obeyed().filter(|&(client, fixed)| is(client) && on_link(fixed));
+        own.next().map(|(_, fixed)| fixed)
+    }
+
+    fn is_static(&self, address: Ipv4Addr) -> bool {
+        self.obeyed().any(|(_, fixed)| fixed == address)
+    }
+
+    /// The static leases that count: those of a disabled server are off with it.
+    pub(crate) fn obeyed(&self) -> impl Iterator<Item = (ClientId, Ipv4Addr)> + '_ {
+        let all = self.statics.iter().map(|(client, fixed)| (*client, *fixed));
+        all.filter(|(_, fixed)| {
+            crate::topology::link_of(*fixed).is_some_and(|link| self.server(link).enabled)
+        })
     }
 
     /// Whether an address is in a range, or its link's server is enabled.

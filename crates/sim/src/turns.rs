@@ -149,13 +149,15 @@ impl World<'_> {
         let now = self.read_clocks();
         let Some(process) = &mut self.process else { return };
         let planted = self.plan.planted == Some(Bug::AckDespiteFailure);
-        match self.disk.sync(sequence) {
+        let oldest = process.flights.front().map_or(u64::MAX, |flight| flight.turn.sequence());
+        match self.disk.sync(oldest.min(sequence), sequence) {
             Ok(durable) => {
                 self.history.add(self.now, What::Durable { sequence });
                 self.promise(sequence, &durable);
             }
             Err(Failed) if planted => self.promise(sequence, &self.disk.pretend(sequence)),
-            Err(Failed) if process.store_failed => {}
+            // The process knows it from an earlier turn.
+            Err(Failed) if process.store_failed || oldest > sequence => {}
             Err(Failed) => {
                 self.history.add(self.now, What::CommitFailed { sequence });
                 if self.plan.planted == Some(Bug::FailureNotTold) {

@@ -30,6 +30,12 @@ impl Engine {
         out: &mut Outbox,
     ) {
         if self.store.has_failed() {
+            // Another server's lease cannot become this one's: after the failure, or a restart,
+            // its client would be told that it is on the wrong network.
+            let elsewhere = self.book.get(id).server;
+            if elsewhere != exchange.service.key && self.services.with_key(elsewhere).is_some() {
+                return self.silent(Some(exchange), exchange.request, Silence::StoreFailed, out);
+            }
             self.keep_promise(exchange, id, message, out);
             return;
         }

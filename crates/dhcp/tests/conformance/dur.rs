@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use leasehold_dhcp::config::{AddressPool, PoolIndex};
 use leasehold_dhcp::record::Change;
 use leasehold_dhcp::{Folded, Input, Location, Record, Start, StoreState};
 
@@ -107,6 +108,41 @@ fn dur_02_a_store_that_fails_under_a_new_lease_and_keeps_it_all_the_same() {
     assert!(matches!(world.disk.last().unwrap().change, Change::Removed));
     assert_eq!(world.lease(&Packet::client(2)), lan(199));
     assert_eq!(world.ask(&Packet::client(1).selecting(&offer)).kind(), Some(5));
+}
+
+#[test]
+fn dur_02_a_lease_does_not_move_to_another_server_while_the_disk_is_full() {
+    let mut config = config();
+    config.servers[2].address_pool = AddressPool::Pool(PoolIndex(0));
+    let mut world = World::with(config);
+    let address = world.lease(&Packet::client(1));
+    world.store_works = false;
+    assert!(world.send(&Packet::client(1).renew(address)).is_empty());
+    // Nothing on disk would say that the client is behind the relay now.
+    world.silent(&Packet::client(1).relayed().reboot(address));
+    assert_eq!(world.ask(&Packet::client(1).renew(address)).kind(), Some(5));
+    world.store_works = true;
+    world.input(Input::StoreRecovered);
+    let moved = Packet::client(1).relayed();
+    assert_eq!(world.ask(&moved.clone().reboot(address)).kind(), Some(5));
+    // It is that server's now, and stays so when the pools are what they were.
+    world.reconfigure(|config| config.servers[2].address_pool = AddressPool::Pool(PoolIndex(2)));
+    assert_eq!(world.ask(&moved.rebind(address)).kind(), Some(5));
+}
+
+#[test]
+fn dur_05_what_falls_due_with_a_reload_is_decided_under_the_new_configuration() {
+    let mut config = config();
+    config.servers[0].conflict_detection = true;
+    let mut world = World::with(config);
+    assert!(world.send(&Packet::client(1).discover()).is_empty());
+    world.now.boottime = world.now.boottime.after(seconds(1));
+    let offers = world.reconfigure(|config| {
+        config.servers[0].conflict_detection = false;
+        config.pools[0] = pool("lan-pool", lan(100), lan(150));
+    });
+    let offered: Vec<_> = offers.iter().map(|offer| (offer.kind(), offer.yiaddr())).collect();
+    assert_eq!(offered, [(Some(2), lan(150))]);
 }
 
 #[test]

@@ -204,13 +204,13 @@ impl World {
     }
 
     /// Changes the configuration of the running server.
-    pub(crate) fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) {
+    pub(crate) fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) -> Vec<Reply> {
         let mut config = (*self.config).clone();
         change(&mut config);
         let plan = config.plan(&interfaces(), self.pools.plan());
         self.pools = self.pools.reconfigure(&plan).expect("a good plan");
         self.config = Arc::new(config);
-        self.input(Input::Config(self.config.clone(), self.pools.clone()));
+        self.input(Input::Config(self.config.clone(), self.pools.clone()))
     }
 
     /// One input, one turn.
