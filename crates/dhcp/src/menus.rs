@@ -8,6 +8,7 @@ mod lease;
 mod matcher;
 mod network;
 mod option;
+mod option_form;
 mod option_value;
 mod pool;
 mod rate;

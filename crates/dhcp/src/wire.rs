@@ -2,6 +2,7 @@
 //! the network that were not checked here.
 
 pub mod code;
+mod enterprise;
 mod fqdn;
 mod options;
 mod relay_agent;
@@ -11,6 +12,7 @@ mod request;
 mod tests;
 mod text;
 
+pub(crate) use self::enterprise::{Enterprises, write_enterprise};
 pub(crate) use self::fqdn::ClientFqdn;
 pub use self::options::Options;
 pub use self::relay_agent::RelayAgent;

@@ -93,6 +93,9 @@ pub enum Effect {
 /// The texts of a row, by property.
 pub type Texts = &'static [(&'static str, &'static str)];
 
+/// The rule that a row as a whole breaks.
+pub type Check = fn(&Cells) -> Result<(), RowFault>;
+
 /// A menu: a path and a table of properties.
 #[derive(Clone, Copy)]
 pub struct Menu {
@@ -120,6 +123,8 @@ pub struct Menu {
     pub builtin: &'static [Texts],
     /// Whether only users with the policy `policy` may change it.
     pub guarded: bool,
+    /// What a row has to be as a whole, each of its values being legal.
+    pub check: Option<Check>,
     /// What is legal but worth a warning in a row that was added or changed.
     pub remarks: Option<fn(&Tree, &Record) -> Vec<String>>,
     /// What a row of this menu is called in failures: `can not change dynamic lease`.
@@ -141,6 +146,7 @@ impl Menu {
         formerly: &[],
         builtin: &[],
         guarded: false,
+        check: None,
         remarks: None,
         noun: "item",
     };

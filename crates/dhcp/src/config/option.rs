@@ -1,5 +1,7 @@
 //! Options that the administrator configured: sets of codes with their values.
 
+use crate::wire::{Enterprises, code, write_enterprise};
+
 /// Options of one level (a lease, a matcher, a server, a network), by code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OptionSet {
@@ -51,12 +53,37 @@ pub enum RadiusString {
     Two,
 }
 
+impl OptionEntry {
+    /// Takes over what another one says for enterprises that this one says nothing for.
+    fn add_enterprises(&mut self, other: &Self) {
+        let (Value::Bytes(own), Value::Bytes(others)) = (&self.value, &other.value) else { return };
+        if !Enterprises::new(own).adds_up() {
+            return;
+        }
+        let mut all = own.to_vec();
+        for (enterprise, data) in Enterprises::new(others) {
+            if !Enterprises::new(own).names(enterprise) {
+                write_enterprise(enterprise, data, &mut all);
+            }
+        }
+        self.force |= other.force;
+        self.value = Value::Bytes(all.into());
+    }
+}
+
 impl OptionSet {
-    /// Takes options in order of precedence: of two with the same code the first counts.
+    /// Takes options in order of precedence: of two with the same code the first counts, but
+    /// several with code 125 are one in which each enterprise counts once.
     #[must_use]
     pub fn new(mut entries: Vec<OptionEntry>) -> Self {
         entries.sort_by_key(|entry| entry.code);
-        entries.dedup_by_key(|entry| entry.code);
+        entries.dedup_by(|later, first| {
+            let same = later.code == first.code;
+            if same && first.code == code::VENDOR_IDENTIFYING {
+                first.add_enterprises(later);
+            }
+            same
+        });
         Self { entries }
     }
 

@@ -7,9 +7,9 @@ use dhcproto::v4::MessageType;
 use ipnet::Ipv4Net;
 
 use super::exchange::Exchange;
-use crate::config::{Network, OptionSet, Piece, Value};
+use crate::config::{Network, OptionEntry, OptionSet, Piece, Value};
 use crate::link::Interfaces;
-use crate::wire::{Message, RelayAgent, Reply, code};
+use crate::wire::{Enterprises, Message, RelayAgent, Reply, code, write_enterprise};
 
 /// What a client is told that did not ask for anything.
 pub(super) const WITHOUT_LIST: &[u8] = &[code::SUBNET_MASK, code::ROUTER, code::DNS];
@@ -96,8 +96,7 @@ impl Answer<'_> {
         for (at, level) in levels.iter().enumerate() {
             for entry in level.iter().flat_map(|level| level.iter()).filter(|entry| entry.force) {
                 if !PROTOCOL.contains(&entry.code) {
-                    let render = |out: &mut Vec<u8>| self.render(&entry.value, at, out);
-                    reply.option_with(entry.code, render);
+                    reply.option_with(entry.code, |out| self.say(entry, at, exchange, out));
                 }
             }
         }
@@ -193,7 +192,7 @@ impl Answer<'_> {
         }
         let levels = self.levels(exchange);
         let configured = |code| {
-            let Value::Bytes(bytes) = &find(&levels, code)?.1 else { return None };
+            let Value::Bytes(bytes) = &find(&levels, code)?.1.value else { return None };
             Some(u32::from_be_bytes(bytes.as_ref().try_into().ok()?))
         };
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.4.5
@@ -233,9 +232,32 @@ impl Answer<'_> {
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
         //# The server MUST NOT return a value for that parameter,
         reply.option_with(code, |out| match find(levels, code) {
-            Some((at, value)) => self.render(value, at, out),
+            Some((at, entry)) => self.say(entry, at, exchange, out),
             None => self.built_in(code, exchange, out),
         });
+    }
+
+    /// Appends what a configured option says to this client; false if that is nothing.
+    fn say(
+        &self,
+        entry: &OptionEntry,
+        level: usize,
+        exchange: &Exchange<'_>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let Value::Bytes(bytes) = &entry.value else {
+            return self.render(&entry.value, level, out);
+        };
+        let start = out.len();
+        let parts = Enterprises::new(bytes);
+        if entry.code != code::VENDOR_IDENTIFYING || !parts.adds_up() {
+            return self.render(&entry.value, level, out);
+        }
+        // RFC 3925: each enterprise's devices are told what is theirs.
+        for (enterprise, data) in parts.filter(|part| exchange.request.is_of_enterprise(part.0)) {
+            write_enterprise(enterprise, data, out);
+        }
+        out.len() > start
     }
 
     /// Appends a configured value; false if there is nothing to say.
@@ -351,7 +373,7 @@ impl Answer<'_> {
     pub(super) fn boot_file(&self, exchange: &Exchange<'_>, out: &mut Vec<u8>) {
         out.clear();
         let said = match find(&self.levels(exchange), code::BOOT_FILE_NAME) {
-            Some((at, value)) => self.render(value, at, out),
+            Some((at, entry)) => self.render(&entry.value, at, out),
             None => self.built_in(code::BOOT_FILE_NAME, exchange, out),
         };
         // What the field cannot hold goes into the option alone.
@@ -383,8 +405,8 @@ pub(super) type Levels<'a> = [Option<&'a OptionSet>; 4];
 /// Which of the levels is the static lease's.
 const LEASE: usize = 0;
 
-fn find<'a>(levels: &Levels<'a>, code: u8) -> Option<(usize, &'a Value)> {
-    let at = |(at, level): (usize, &Option<&'a OptionSet>)| Some((at, &(*level)?.get(code)?.value));
+fn find<'a>(levels: &Levels<'a>, code: u8) -> Option<(usize, &'a OptionEntry)> {
+    let at = |(at, level): (usize, &Option<&'a OptionSet>)| Some((at, (*level)?.get(code)?));
     levels.iter().enumerate().find_map(at)
 }
 

@@ -10,7 +10,7 @@ use crate::config::{
     AddressPool, Config, FixedAddress, FixedLease, Matcher, OptionSet, Server, Shown,
 };
 use crate::link::Mac;
-use crate::wire::{RelayAgent, Request, code};
+use crate::wire::{Enterprises, RelayAgent, Request, code};
 
 /// What a client gets from a server, before any lease is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +92,8 @@ impl<'c> Terms<'c> {
 
 impl Matcher {
     /// Whether a request has the option as this matcher wants it. A user class counts as a whole
-    /// and by each of its parts (RFC 3004), option 82 as a whole and by each sub-option.
+    /// and by each of its parts (RFC 3004), option 82 as a whole and by each sub-option, options
+    /// 124 and 125 also by the number of an enterprise and by what is said for it (RFC 3925).
     fn fits(&self, request: &Request<'_>, stashed: &[u8]) -> bool {
         let value = match self.code {
             code::RELAY_AGENT => match request.relay_agent() {
@@ -125,6 +126,13 @@ impl Matcher {
             || match self.code {
                 code::USER_CLASS => is_part(Parts { rest: value, tagged: false }),
                 code::RELAY_AGENT => is_part(Parts { rest: value, tagged: true }),
+                code::VENDOR_CLASSES | code::VENDOR_IDENTIFYING => {
+                    Enterprises::new(value).any(|(enterprise, data)| {
+                        let tagged = self.code == code::VENDOR_IDENTIFYING;
+                        enterprise.to_be_bytes()[..] == *self.value
+                            || is_part(Parts { rest: data, tagged })
+                    })
+                }
                 _ => false,
             }
     }

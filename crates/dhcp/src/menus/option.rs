@@ -2,9 +2,10 @@
 
 use leasehold_routeros::menu::Unique;
 use leasehold_routeros::value::{Bounded, Hex, Name, Reference};
-use leasehold_routeros::{Cells, Row, Value, choice, menu};
+use leasehold_routeros::{Cells, Row, RowFault, Value, choice, menu};
 
 use super::OptionValue;
+use super::option_value::fixed;
 
 choice! {
     /// The code of an option.
@@ -42,7 +43,15 @@ choice! {
 /// The octets of a value without variables, as far as they are known without a client.
 fn raw_value(cells: &Cells) -> Option<String> {
     let option = DhcpOption::read(cells).ok()?;
-    Some(Hex(option.value.fixed()).print())
+    let pieces = option.value.pieces(option.code.code()).ok()?;
+    Some(Hex(fixed(&pieces)).print())
+}
+
+/// A value without quotes is of its code's form.
+fn check(cells: &Cells) -> Result<(), RowFault> {
+    let Ok(option) = DhcpOption::read(cells) else { return Ok(()) };
+    let pieces = option.value.pieces(option.code.code());
+    pieces.map(|_| ()).map_err(|fault| RowFault { property: "value", fault })
 }
 
 menu! {
@@ -52,7 +61,12 @@ menu! {
         name: Name = required(),
         /// Code of the option.
         code: OptionCode = required(),
-        /// Value: `'10.0.0.1'`, `'10'`, `s'text'`, `0x0a0b`, `$(HOSTNAME)`, in any sequence.
+        /// Value: `'10.0.0.1'`, `'10'`, `s'text'`, `0x0a0b`, `$(HOSTNAME)`, in any sequence. Ours:
+        /// without quotes as the code is meant, and raw-value shows the octets:
+        /// `10.0.0.1,10.0.0.2` (6, 42, 150, …), `10.0.0.0/8 via 10.0.0.1` (121, 249),
+        /// `10.0.0.7 via 10.0.0.1` (33), `example.net,example.org` (119), `1400` (26), `yes` (19),
+        /// `1h` (58, 108, …), text (15, 66, 67, 114, 252, …), `1:'10.0.0.1',2:s'text'` (43),
+        /// `4491(1:'10.0.0.1')` (125).
         value: OptionValue = preset("").always(),
         /// Sent even when the client did not ask for it.
         force: bool = preset("no"),
@@ -65,6 +79,7 @@ menu! {
         raw_value: Hex = computed(raw_value),
     }
     columns: &["name", "code", "value", "raw-value", "force"],
+    check: Some(check),
     unique: &[Unique {
         by: &["name"],
         within: None,

@@ -1,8 +1,11 @@
-//! Values of options: quoted texts, hexadecimal octets and variables, one after another.
+//! Values of options: quoted texts, hexadecimal octets and variables, one after another; or,
+//! beyond RouterOS, plainly in the form that the code has.
 
 use core::net::Ipv4Addr;
 
 use leasehold_routeros::{Fault, Value};
+
+use super::option_form::Form;
 
 /// One part of an option's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,48 +35,80 @@ pub enum Variable {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptionValue {
     text: String,
-    pieces: Vec<Piece>,
+    /// `None` where only the code tells what the text means.
+    pieces: Option<Vec<Piece>>,
 }
 
 impl OptionValue {
-    /// The parts in order.
-    #[must_use]
-    pub fn pieces(&self) -> &[Piece] {
-        &self.pieces
+    /// The parts in order, if it is the value of an option with this code.
+    ///
+    /// # Errors
+    ///
+    /// The text is not of the code's form.
+    pub fn pieces(&self, code: u8) -> Result<Vec<Piece>, Fault> {
+        if let Some(pieces) = &self.pieces {
+            return Ok(pieces.clone());
+        }
+        let form = Form::of(code).ok_or(Fault::Invalid)?;
+        let octets = form.octets(self.text.trim());
+        let octets = octets.ok_or(Fault::Rule { noun: Some("this code"), rule: form.rule() })?;
+        Ok(vec![Piece::Octets(octets)])
     }
+}
 
-    /// The octets without those of variables.
-    #[must_use]
-    pub fn fixed(&self) -> Vec<u8> {
-        let octets = |piece: &Piece| match piece {
-            Piece::Octets(octets) => octets.clone(),
-            Piece::Variable(_) => Vec::new(),
-        };
-        self.pieces.iter().flat_map(octets).collect()
-    }
+/// The octets of the parts without those of variables.
+#[must_use]
+pub(super) fn fixed(pieces: &[Piece]) -> Vec<u8> {
+    let octets = |piece: &Piece| match piece {
+        Piece::Octets(octets) => octets.clone(),
+        Piece::Variable(_) => Vec::new(),
+    };
+    pieces.iter().flat_map(octets).collect()
 }
 
 impl Value for OptionValue {
     const EXAMPLE: &'static str = "'10.0.0.1'";
 
     fn describe() -> String {
-        "sequence of `'address'`, `'number'`, `'text'`, `s'text'`, `0xoctets`, `$(VARIABLE)`".into()
+        "sequence of `'address'`, `'number'`, `'text'`, `s'text'`, `0xoctets`, `$(VARIABLE)`, or \
+         without quotes as the code is meant"
+            .into()
     }
 
     fn parse(text: &str) -> Result<Self, Fault> {
-        let mut pieces = Vec::new();
-        let mut rest = text.trim();
-        while !rest.is_empty() {
-            let (piece, after) = piece(rest).ok_or(Fault::Invalid)?;
-            pieces.push(piece);
-            rest = after;
-        }
+        let is_routeros = ["'", "s'", "0x", "$"].iter().any(|sign| text.trim().starts_with(sign));
+        let pieces = if is_routeros || text.trim().is_empty() {
+            let (pieces, rest) = sequence(text);
+            if !rest.is_empty() {
+                return Err(Fault::Invalid);
+            }
+            Some(pieces)
+        } else {
+            None
+        };
         Ok(Self { text: text.into(), pieces })
     }
 
     fn print(&self) -> String {
         self.text.clone()
     }
+}
+
+/// As many parts as there are, and what follows them.
+fn sequence(text: &str) -> (Vec<Piece>, &str) {
+    let (mut pieces, mut rest) = (Vec::new(), text.trim());
+    while let Some((piece, after)) = piece(rest) {
+        pieces.push(piece);
+        rest = after;
+    }
+    (pieces, rest)
+}
+
+/// The octets of a sequence without variables, and what follows it.
+pub(super) fn quoted(text: &str) -> Option<(Vec<u8>, &str)> {
+    let (pieces, rest) = sequence(text);
+    let is_fixed = pieces.iter().all(|piece| matches!(piece, Piece::Octets(_)));
+    (is_fixed && !pieces.is_empty()).then(|| (fixed(&pieces), rest))
 }
 
 fn piece(text: &str) -> Option<(Piece, &str)> {
@@ -139,14 +174,24 @@ mod tests {
             ("", ""),
         ] {
             let value = OptionValue::parse(text).unwrap();
-            let printed: String = value.fixed().iter().map(|o| format!("{o:02x}")).collect();
+            let pieces = value.pieces(224).unwrap();
+            let printed: String = fixed(&pieces).iter().map(|o| format!("{o:02x}")).collect();
             assert_eq!(printed, octets, "{text}");
             assert_eq!(value.print(), text);
         }
         let route = OptionValue::parse("0x18A00000$(NETWORK_GATEWAY)0x00").unwrap();
-        assert_eq!(route.pieces()[1], Piece::Variable(Variable::NetworkGateway));
-        for nonsense in ["test", "'open", "0x1", "$(LEASE_IP)", "$HOSTNAME"] {
+        assert_eq!(route.pieces(121).unwrap()[1], Piece::Variable(Variable::NetworkGateway));
+        for nonsense in ["'a'b", "'a','b'", "'open", "0x1", "$(LEASE_IP)", "$HOSTNAME"] {
             assert_eq!(OptionValue::parse(nonsense), Err(Fault::Invalid), "{nonsense}");
         }
+    }
+    #[test]
+    fn what_is_written_plainly_means_what_the_code_says() {
+        let value = OptionValue::parse("10.0.0.0/8 via 67.9.97.1").unwrap();
+        let octets = vec![8, 10, 67, 9, 97, 1];
+        assert_eq!(value.pieces(121), Ok(vec![Piece::Octets(octets)]));
+        let rule = Form::Addresses.rule();
+        assert_eq!(value.pieces(6), Err(Fault::Rule { noun: Some("this code"), rule }));
+        assert_eq!(value.pieces(224), Err(Fault::Invalid));
     }
 }

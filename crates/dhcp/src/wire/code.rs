@@ -60,6 +60,8 @@ codes! {
     AUTO_CONFIGURE = 116, DisableSLAAC;
     SUBNET_SELECTION = 118, SubnetSelection;
     CLASSLESS_ROUTE = 121, ClasslessStaticRoute;
+    VENDOR_CLASSES = 124;
+    VENDOR_IDENTIFYING = 125;
     CAPWAP = 138;
     FORCERENEW_NONCE_CAPABLE = 145;
     STATUS_CODE = 151, BulkLeaseQueryStatusCode;

@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use dhcproto::v4::MessageType;
 
 use super::options::{Index, Options};
-use super::{COOKIE, ClientFqdn, HEADER, RelayAgent, clean_name, code};
+use super::{COOKIE, ClientFqdn, Enterprises, HEADER, RelayAgent, clean_name, code};
 use crate::client::Hardware;
 use crate::event::Malformed;
 
@@ -223,6 +223,13 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn class_id(&self) -> &'a [u8] {
         self.options.get(code::CLASS_ID).unwrap_or_default()
+    }
+
+    /// Whether the client is of this enterprise: options 124 and 125 name it, or none at all.
+    pub(crate) fn is_of_enterprise(&self, enterprise: u32) -> bool {
+        let named = [code::VENDOR_CLASSES, code::VENDOR_IDENTIFYING].map(|it| self.options.get(it));
+        let mut named = named.into_iter().flatten().peekable();
+        named.peek().is_none() || named.any(|value| Enterprises::new(value).names(enterprise))
     }
 
     /// Option 82, unless it is not believed.

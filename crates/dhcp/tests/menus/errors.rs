@@ -125,7 +125,10 @@ fn of_options_and_matchers() {
         ("/ip dhcp-server option add name=o code=0", "value of code out of range (1..254)"),
         ("/ip dhcp-server option add name=o code=300", "value of code out of range (1..254)"),
         ("/ip dhcp-server option add name=o", "missing value(s) of argument(s) code"),
-        ("/ip dhcp-server option add name=o code=6 value=oops", "invalid value for argument value"),
+        (
+            "/ip dhcp-server option add name=o code=224 value=oops",
+            "invalid value for argument value",
+        ),
         ("/ip dhcp-server matcher add name=m code=60", "missing value(s) of argument(s) value"),
         (
             "/ip dhcp-server matcher add name=m code=60 value=x matching-type=like",

@@ -228,6 +228,13 @@ fn the_console_s_own_ways_work() {
     assert_eq!(world.ok(":put [/ip dhcp-server get 0 disabled]"), "false\n");
     assert_eq!(world.ok("/ip dhcp-server option add code=1 name=o value=\"0x0a\""), "");
     assert_eq!(world.get("/ip/dhcp-server/option", "o", "raw-value"), "0a");
+    world.ok("/ip dhcp-server option set o code=121 value=\"10.0.0.0/8 via 67.9.97.1\"");
+    assert_eq!(world.get("/ip/dhcp-server/option", "o", "raw-value"), "080a43096101");
+    assert_eq!(world.get("/ip/dhcp-server/option", "o", "value"), "10.0.0.0/8 via 67.9.97.1");
+    assert_eq!(
+        world.error("/ip dhcp-server option set o code=6"),
+        "value of this code must be addresses: 10.0.0.1,10.0.0.2"
+    );
     assert_eq!(world.ok("/ip pool export terse").lines().count(), 3);
     assert!(world.ok("/ip pool help").contains("next-pool"));
 }

@@ -9,7 +9,7 @@ use super::table::Table;
 use super::targets::Found;
 use crate::cells::Cells;
 use crate::command::{Argument, Command, Reply};
-use crate::fault::Fault;
+use crate::fault::{Fault, RowFault};
 use crate::id::Id;
 use crate::listing::LiveRow;
 use crate::menu::{Form, Menu, Property};
@@ -318,7 +318,7 @@ pub(crate) fn unheeded(menu: &Menu, property: &Property) -> String {
     format!("{} {} is kept but not obeyed yet", menu.path, property.name)
 }
 
-/// Every property that has to have a value has one.
+/// Every property that has to have a value has one, and the values go together.
 pub(crate) fn complete(menu: &Menu, cells: &Cells) -> Result<(), Trap> {
     if menu.form == Form::Singleton {
         return Ok(());
@@ -328,7 +328,11 @@ pub(crate) fn complete(menu: &Menu, cells: &Cells) -> Result<(), Trap> {
         needed && cells.get(*place).is_none()
     });
     let missing: Vec<_> = missing.map(|(_, property)| property.name).collect();
-    if missing.is_empty() { Ok(()) } else { Err(Trap::Missing(missing)) }
+    if !missing.is_empty() {
+        return Err(Trap::Missing(missing));
+    }
+    let checked = menu.check.map_or(Ok(()), |check| check(cells));
+    checked.map_err(|RowFault { property, fault }| Trap::value(property, fault))
 }
 
 fn unchangeable(menu: &Menu) -> Trap {

@@ -1,7 +1,7 @@
 //! Options and sets of options, with the references to them resolved.
 
-use leasehold_routeros::Row;
 use leasehold_routeros::value::Reference;
+use leasehold_routeros::{Row, RowFault};
 
 use super::super::{OptionEntry, OptionSet, Piece, RadiusString, Value};
 use super::{Broken, Compiler, Place};
@@ -10,10 +10,19 @@ use crate::menus::{self, DhcpOption, SetReference, Variable};
 impl Compiler<'_> {
     pub(super) fn read_options(&mut self) {
         for (id, _, row) in self.rows::<DhcpOption>() {
-            let entry =
-                OptionEntry { code: row.code.code(), force: row.force, value: value(&row.value) };
+            let place = Place::of::<DhcpOption>(id, &*row.name);
+            let code = row.code.code();
+            let value = match row.value.pieces(code) {
+                Ok(pieces) => value(&pieces),
+                Err(fault) => {
+                    let fault = RowFault { property: "value", fault };
+                    self.flaw(&place, Broken::Value(fault));
+                    continue;
+                }
+            };
+            let entry = OptionEntry { code, force: row.force, value };
             if self.options.insert(row.name.to_string(), entry).is_some() {
-                self.flaw(&Place::of::<DhcpOption>(id, &*row.name), Broken::Twin("name"));
+                self.flaw(&place, Broken::Twin("name"));
             }
         }
         for (id, _, row) in self.rows::<menus::OptionSet>() {
@@ -59,12 +68,15 @@ impl Compiler<'_> {
     }
 }
 
-fn value(value: &menus::OptionValue) -> Value {
-    let fixed = |piece: &menus::Piece| matches!(piece, menus::Piece::Octets(_));
-    if value.pieces().iter().all(fixed) {
-        return Value::Bytes(value.fixed().into());
+fn value(pieces: &[menus::Piece]) -> Value {
+    let octets = pieces.iter().map(|piece| match piece {
+        menus::Piece::Octets(octets) => Some(octets.as_slice()),
+        menus::Piece::Variable(_) => None,
+    });
+    match octets.collect::<Option<Vec<_>>>() {
+        Some(octets) => Value::Bytes(octets.concat().into()),
+        None => Value::Template(pieces.iter().map(piece).collect()),
     }
-    Value::Template(value.pieces().iter().map(piece).collect())
 }
 
 fn piece(piece: &menus::Piece) -> Piece {

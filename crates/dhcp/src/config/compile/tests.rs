@@ -114,3 +114,19 @@ fn a_server_whose_pool_is_gone_serves_static_leases_and_tells_nobody_nak() {
     assert_eq!(server.authoritative, crate::config::Authoritative::No);
     assert!(!all.flaws[0].broken.invalidates());
 }
+
+#[test]
+fn a_value_that_does_not_go_with_its_code_leaves_the_option_out() {
+    let all = compiled(&[
+        ("/ip/dhcp-server/option", "name=dns code=6 value=10.0.0.0/8"),
+        ("/ip/dhcp-server/option", "name=mtu code=26 value=1400"),
+        (NETWORK, "address=10.0.0.0/24 dhcp-option=mtu"),
+    ]);
+    assert_eq!(
+        broken(&all),
+        ["/ip/dhcp-server/option dns: value of this code must be addresses: 10.0.0.1,10.0.0.2"]
+    );
+    let network = all.config.networks.containing(Ipv4Addr::new(10, 0, 0, 1)).unwrap();
+    let mtu = network.options.get(26).unwrap();
+    assert_eq!(mtu.value, crate::config::Value::Bytes([5, 0x78].into()));
+}
