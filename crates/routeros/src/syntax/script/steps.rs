@@ -77,6 +77,11 @@ impl Reading<'_> {
                 cursor.end_of_statement()?;
                 *context = Context::Known(position);
             }
+            // `add` in a menu of ours that only shows: the router's own is for more than looking at.
+            Found::Unknown { word, before, .. } if self.only_shows(&before, &word) => {
+                *self.steps.skipped.entry(before.path().into()).or_default() += 1;
+                cursor.skip_statement();
+            }
             Found::Unknown { word, before, absolute: true, .. } => {
                 if let Some(path) = self.unknown(cursor, &before, &word) {
                     *context = Context::Unknown(path);
@@ -92,6 +97,14 @@ impl Reading<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a command that is unknown at a place would be known in a menu that can be
+    /// configured, and nothing can be configured there.
+    fn only_shows(&self, place: &Position, word: &str) -> bool {
+        let known = VERBS.iter().any(|verb| verb.word == word);
+        let menu = self.grammar.menu(place.path());
+        known && !place.path().is_empty() && menu.is_none_or(|menu| !menu.is_configured())
     }
 
     /// A menu that we do not have: its path reaches to the first command word. The path, if there
