@@ -237,6 +237,12 @@ impl Menu {
     }
 }
 
+impl core::fmt::Debug for Menu {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.path)
+    }
+}
+
 /// A configured row as Rust sees it. Made by [`menu!`](crate::menu!) alone.
 pub trait Row: Sized + 'static {
     /// The table.

@@ -22,6 +22,30 @@ pub struct Verb {
 /// The name of the argument that names rows.
 pub const TARGETS: &str = "numbers";
 
+/// Arguments that are no properties and need no value.
+pub const FLAGS: &[&str] = &[
+    "as-string",
+    "as-value",
+    "brief",
+    "compact",
+    "count-only",
+    "detail",
+    "dry-run",
+    "follow",
+    "follow-only",
+    "hide-sensitive",
+    "json",
+    "lenient",
+    "show-ids",
+    "show-sensitive",
+    "stats",
+    "terse",
+    "value-list",
+    "verbose",
+    "where",
+    "without-paging",
+];
+
 const fn verb(word: &'static str, doc: &'static str) -> Verb {
     Verb { word, doc, writes: false, unnamed: &[], switches: &[], properties: false }
 }

@@ -1,6 +1,7 @@
 //! The menus of this server through every syntax.
 
 mod api;
+mod complete;
 mod docs;
 mod errors;
 mod print;

@@ -4,9 +4,11 @@
 //! long as one meaning is left; both spellings of paths are read.
 
 mod arguments;
+mod complete;
 mod cursor;
 mod expression;
 mod grammar;
+mod scan;
 
 use core::fmt;
 
@@ -20,8 +22,10 @@ pub(super) use arguments::Placed;
 pub(super) use cursor::Cursor;
 pub(super) use grammar::{Found, Position};
 
+pub use complete::{Candidate, Completion, Wanted, complete, goes_on, words};
 pub use expression::query;
 pub use grammar::Grammar;
+pub use scan::Class;
 
 /// A line that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]

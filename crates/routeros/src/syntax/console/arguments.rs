@@ -236,7 +236,7 @@ impl Reader<'_> {
 }
 
 /// The word itself, or the only one that begins with it.
-fn meant(word: &str, words: &[&'static str]) -> Option<&'static str> {
+pub(super) fn meant(word: &str, words: &[&'static str]) -> Option<&'static str> {
     if let Some(exact) = words.iter().find(|candidate| **candidate == word) {
         return Some(exact);
     }

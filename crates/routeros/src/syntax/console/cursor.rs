@@ -64,12 +64,16 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn skip_char(&mut self) {
+    pub(super) fn skip_char(&mut self) {
         self.at += self.peek().map_or(0, char::len_utf8);
     }
 
-    fn skip_line(&mut self) {
+    pub(super) fn skip_line(&mut self) {
         self.at += self.rest().find('\n').unwrap_or(self.rest().len());
+    }
+
+    pub(super) fn skip_to_end(&mut self) {
+        self.at = self.text.len();
     }
 
     /// Whether a statement can end here.

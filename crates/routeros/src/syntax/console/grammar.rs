@@ -49,11 +49,11 @@ impl Position {
         &self.0
     }
 
-    fn inner(&self, word: &str) -> Self {
+    pub(super) fn inner(&self, word: &str) -> Self {
         Self(format!("{}/{word}", self.0))
     }
 
-    fn outer(&self) -> Self {
+    pub(super) fn outer(&self) -> Self {
         Self(self.0.rsplit_once('/').map_or("", |(outer, _)| outer).into())
     }
 }
@@ -138,7 +138,7 @@ impl Grammar {
     }
 
     /// What a word means at a place: itself, or the one word that begins with it.
-    fn word(&self, position: &Position, word: &str) -> Option<Word> {
+    pub(super) fn word(&self, position: &Position, word: &str) -> Option<Word> {
         let menus = self.inner_words(position);
         let verbs = self.verbs(position);
         if let Some(inner) = menus.get(word) {
@@ -157,7 +157,7 @@ impl Grammar {
     }
 
     /// The words that lead further into the menus.
-    fn inner_words(&self, position: &Position) -> BTreeSet<&'static str> {
+    pub(super) fn inner_words(&self, position: &Position) -> BTreeSet<&'static str> {
         let formers = self.menus.iter().flat_map(|menu| menu.formerly).map(|former| former.path);
         let paths = self.menus.iter().map(|menu| menu.path);
         let paths = paths.chain(formers.filter(|_| self.former));
@@ -168,7 +168,7 @@ impl Grammar {
         paths.filter_map(inner).collect()
     }
 
-    fn verbs(&self, position: &Position) -> Vec<Verb> {
+    pub(super) fn verbs(&self, position: &Position) -> Vec<Verb> {
         if position.path().is_empty() {
             return ROOT.to_vec();
         }
@@ -182,7 +182,7 @@ impl Grammar {
 }
 
 #[derive(Clone, Copy)]
-enum Word {
+pub(super) enum Word {
     Menu(&'static str),
     Verb(Verb),
 }
