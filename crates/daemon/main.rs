@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use leasehold::bench::{self, Bench};
 use leasehold::check::{self, Check};
-use leasehold::faces::oneshot;
+use leasehold::faces::{console, oneshot};
 use leasehold::probe::{self, Probe};
 use leasehold::serve::{self, ServeError};
 use leasehold::transfer::{self, Export, Import};
@@ -73,6 +73,10 @@ enum Command {
         stage: Option<PathBuf>,
     },
     Bench(Bench),
+    /// A terminal as on the router: completion by Tab, help by `?`, safe mode by Ctrl-X.
+    ///
+    /// Commands may also come from a file or a pipe; it fails then if one of them was refused.
+    Console,
     /// A RouterOS command for the running server: `leasehold /ip pool print`.
     #[command(external_subcommand)]
     Routeros(Vec<String>),
@@ -92,6 +96,7 @@ fn main() -> ExitCode {
             serve(serve::Options { config, state, socket })
         }
         Command::Reload => told(oneshot::reload(&options)),
+        Command::Console => told(console::run(&options)),
         Command::Routeros(words) => routeros(&words, &options),
         Command::Import(import) => told(transfer::import(&import)),
         Command::Export(export) => told(transfer::export(&export)),

@@ -88,6 +88,8 @@ pub enum Effect {
     None,
     /// The dynamic row becomes a configured one with the same id.
     Adopt,
+    /// Nothing: a console asks for what the command needs, and sends others.
+    Dialogue,
 }
 
 /// The texts of a row, by property.

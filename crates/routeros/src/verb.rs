@@ -1,6 +1,6 @@
 //! The commands that menus have: which menu has which, what they take, what they change.
 
-use crate::menu::{Form, Menu};
+use crate::menu::{Effect, Form, Menu};
 
 /// A command word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ const PRINT: Verb = Verb {
 };
 
 /// All commands that menus can have, beside their special ones.
-pub static VERBS: [Verb; 15] = [
+pub static VERBS: [Verb; 16] = [
     Verb {
         writes: true,
         properties: true,
@@ -88,6 +88,10 @@ pub static VERBS: [Verb; 15] = [
     },
     Verb { unnamed: &[TARGETS, "comment"], ..on_rows("comment", "sets the comment of rows") },
     on_rows("disable", "switches rows off"),
+    Verb {
+        unnamed: &[TARGETS, "value-name"],
+        ..on_rows("edit", "changes a property of a row in an editor, on a console")
+    },
     on_rows("enable", "switches rows on"),
     Verb {
         switches: &[
@@ -143,7 +147,10 @@ pub static ROOT: [Verb; 3] = [
 impl Menu {
     /// The commands that this menu has, special ones first.
     pub fn verbs(&'static self) -> impl Iterator<Item = Verb> {
-        let special = self.specials.iter().map(|special| on_rows(special.verb, special.doc));
+        let special = self.specials.iter().map(|special| match special.effect {
+            Effect::Dialogue => Verb { writes: true, ..verb(special.verb, special.doc) },
+            _ => on_rows(special.verb, special.doc),
+        });
         special.chain(VERBS.into_iter().filter(|verb| self.has(verb.word)))
     }
 
@@ -156,7 +163,7 @@ impl Menu {
     fn has(&self, word: &str) -> bool {
         match word {
             "add" | "remove" => matches!(self.form, Form::List | Form::Ordered),
-            "set" | "unset" | "export" => self.is_configured(),
+            "set" | "unset" | "edit" | "export" => self.is_configured(),
             "enable" | "disable" => self.is_configured() && self.place("disabled").is_some(),
             "comment" => self.place("comment").is_some(),
             "move" => self.form == Form::Ordered,

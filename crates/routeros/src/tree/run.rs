@@ -252,9 +252,12 @@ impl Run<'_> {
         let menu = self.tree.tables[at].menu;
         let special = menu.specials.iter().find(|special| special.verb == command.verb);
         let special = special.ok_or_else(|| Trap::NoSuchCommand(command.verb.clone()))?;
+        if special.effect == Effect::Dialogue {
+            return Err(Trap::NoSuchCommand(command.verb.clone()));
+        }
         for row in self.targets(at, command)? {
             match (special.effect, row) {
-                (Effect::None, row) => self.order(at, &row, command),
+                (Effect::None | Effect::Dialogue, row) => self.order(at, &row, command),
                 (Effect::Adopt, Found::Configured(_)) => {}
                 (Effect::Adopt, Found::Dynamic(row)) => self.adopt(at, &row)?,
             }

@@ -220,6 +220,12 @@ impl Completion {
         }
     }
 
+    /// Whether a string is being typed.
+    #[must_use]
+    pub fn in_string(&self) -> bool {
+        self.quoted
+    }
+
     /// What `?` shows: what the word is about, and what could stand there.
     #[must_use]
     pub fn help(&self) -> String {
