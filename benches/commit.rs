@@ -67,7 +67,7 @@ impl Running {
         for first in (0..LEASES).step_by(1000) {
             let mut records = Records::default();
             (first..first + 1000).for_each(|n| records.push(&record(n, running.at, false)));
-            running.commit(&records);
+            running.commit(records);
         }
         running
     }
@@ -83,7 +83,7 @@ impl Running {
     }
 
     /// Returns when the turn is durable.
-    fn commit(&mut self, records: &Records) {
+    fn commit(&mut self, records: Records) {
         self.sequence += 1;
         self.store.append(self.sequence, records);
         loop {
@@ -138,7 +138,7 @@ fn commits(criterion: &mut Criterion) {
                 || (),
                 |()| {
                     let records = running.renewals(batch);
-                    running.commit(&records);
+                    running.commit(records);
                 },
                 criterion::BatchSize::PerIteration,
             );

@@ -51,7 +51,7 @@ fn fill(directory: &Path, clean: bool) {
     let (sender, outcomes) = channel();
     let mut sequence = opened.sequence();
     let store = opened.start(move |outcome| drop(sender.send(outcome))).expect("a thread");
-    let mut commit = |records: &Records| {
+    let mut commit = |records: Records| {
         sequence += 1;
         store.append(sequence, records);
         let Outcome::Durable { through, .. } = outcomes.recv().expect("the writer lives") else {
@@ -62,7 +62,7 @@ fn fill(directory: &Path, clean: bool) {
     for first in (0..MILLION).step_by(1000) {
         let mut records = Records::default();
         (first..first + 1000).for_each(|client| records.push(&record(client, WALL)));
-        commit(&records);
+        commit(records);
     }
     if clean {
         return;
@@ -70,7 +70,7 @@ fn fill(directory: &Path, clean: bool) {
     for first in (0..MILLION).step_by(100_000) {
         let mut records = Records::default();
         (first..first + 1000).for_each(|client| records.push(&record(client, Wall(WALL.0 + 60))));
-        commit(&records);
+        commit(records);
     }
     println!("filled");
     std::io::stdout().flush().expect("a parent that reads");

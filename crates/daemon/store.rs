@@ -1,9 +1,9 @@
 //! The lease store: turns are appended durably, everything comes back, the past can be asked.
 //!
-//! Three trees in one sled database behind one writer thread. `turns` holds each turn's records
-//! under its sequence number until they are folded; `leases` holds one row per address, and
-//! `tenures` what has ended there. Promises leave against a [`Durable`] that is made after
-//! flush and fdatasync, and nowhere else.
+//! Two threads. The writer appends each turn's records to a log that is laid out before, with one
+//! synced write; promises leave against the [`Durable`] that it makes then, and nowhere else. The
+//! archive folds the log into sled: `leases` holds one row per address, `tenures` what has ended
+//! there. A restart reads the rows and the turns that are newer.
 //!
 //! **Invariant:** a turn is durable only if all turns before it are. After a failure the writer
 //! drops what the worker had not yet given up ([`Store::give_up`]).
@@ -18,14 +18,18 @@ use std::time::{Duration, Instant};
 use leasehold_dhcp::record::Records;
 use leasehold_dhcp::{Durable, Record, Turn, Wall};
 
+mod archive;
 mod codec;
 mod database;
 mod fold;
 mod history;
+mod load;
 mod marker;
+mod place;
 mod row;
 #[cfg(test)]
 pub(crate) mod tests;
+mod turns;
 mod writer;
 
 pub use database::Fault;
@@ -34,9 +38,11 @@ pub use marker::{Suspicion, Trust};
 pub use row::{Ending, Tenure};
 
 use database::Database;
-use fold::Folding;
+use fold::Generation;
+use load::load;
 use marker::{Lock, LockError, Marker};
-use writer::{Order, Writer};
+use turns::{Found, Turns};
+use writer::{Open, Order, Writer};
 
 /// How the store behaves.
 #[derive(Clone, Debug)]
@@ -125,52 +131,55 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-/// A store that has been opened, and whose writer has not started yet.
+/// A store that has been opened, and whose threads have not started yet.
 #[derive(Debug)]
 pub struct Opened {
-    directory: PathBuf,
+    paths: Paths,
     settings: Settings,
     database: Database,
-    folding: Folding,
+    turns: Turns,
+    found: Found,
     lock: Lock,
     trust: Trust,
     newest: Wall,
-    sequence: u64,
 }
 
 impl Opened {
     /// Opens the store in the state directory, made if need be.
     pub fn open(directory: &Path, settings: Settings) -> Result<Self, OpenError> {
+        let paths = Paths(directory.to_owned());
         let unusable = |error| OpenError::Directory(directory.to_owned(), error);
         fs::create_dir_all(directory).map_err(unusable)?;
-        let lock = lock(directory)?;
-        let path = store_path(directory);
-        let fault = |fault| OpenError::Store(path.clone(), fault);
-        let existed = path.join("db").exists();
-        let database = Database::open(&path, &settings).map_err(fault)?;
-        let (sequence, newest) = database::fenced(|| database.newest()).map_err(fault)?;
-        let marker = Marker::read(&marker_path(directory));
-        let trust = marker::judge(existed, marker, database.id(), sequence);
-        let (directory, folding) = (directory.to_owned(), Folding::default());
-        Ok(Self { directory, settings, database, folding, lock, trust, newest, sequence })
+        let lock = lock(&paths)?;
+        let fault = |fault| OpenError::Store(paths.store(), fault);
+        let existed = paths.store().join("db").exists();
+        let database = Database::open(&paths.store(), &settings).map_err(fault)?;
+        let (folded, newest) = database::fenced(|| database.folded()).map_err(fault)?;
+        let opened = Turns::open(&paths.turns(), database.id(), folded, &settings);
+        let (turns, found) = opened.map_err(fault)?;
+        let marker = Marker::read(&paths.marker());
+        let mut trust = marker::judge(existed, marker, database.id(), found.newest);
+        if existed && found.is_missing && trust == Trust::Sound {
+            trust = Trust::Suspect(Suspicion::TurnsMissing);
+        }
+        Ok(Self { paths, settings, database, turns, found, lock, trust, newest })
     }
 
     /// Gives every record that rebuilds the book to `restore`, in order for each address. Gives
     /// back how far the store can be believed now that all of it has been read.
     pub fn load(&mut self, restore: impl FnMut(Record)) -> Result<Trust, OpenError> {
-        let fault = |fault| OpenError::Store(store_path(&self.directory), fault);
-        let (folding, loaded) = Folding::load(&self.database, restore).map_err(fault)?;
-        self.folding = folding;
+        let fault = |fault| OpenError::Store(self.paths.store(), fault);
+        let fresh = Generation::of_frames(&self.found.frames);
+        let loaded = load(&self.database, &fresh, restore).map_err(fault)?;
         self.newest = self.newest.max(loaded.newest);
-        // A turn that had to be set aside is no turn any more.
-        (self.sequence, _) = database::fenced(|| self.database.newest()).map_err(fault)?;
-        if loaded.corrupt > 0 && self.trust == Trust::Sound {
-            self.trust = Trust::Suspect(Suspicion::Corrupt { values: loaded.corrupt });
+        let corrupt = loaded.corrupt + self.found.damaged;
+        if corrupt > 0 && self.trust == Trust::Sound {
+            self.trust = Trust::Suspect(Suspicion::Corrupt { values: corrupt });
         }
         // From here on the store is what it is: the next start compares with that.
-        let marker = Marker { id: self.database.id(), sequence: self.sequence };
-        let unusable = |error| OpenError::Directory(self.directory.clone(), error);
-        marker.write(&marker_path(&self.directory)).map_err(unusable)?;
+        let marker = Marker { id: self.database.id(), sequence: self.found.newest };
+        let unusable = |error| OpenError::Directory(self.paths.0.clone(), error);
+        marker.write(&self.paths.marker()).map_err(unusable)?;
         Ok(self.trust)
     }
 
@@ -189,49 +198,71 @@ impl Opened {
     /// The newest turn it holds; the next one follows it.
     #[must_use]
     pub fn sequence(&self) -> u64 {
-        self.sequence
+        self.found.newest
     }
 
-    /// Starts the writer, once everything is loaded; it reports to `notify`, from its own thread.
+    /// Starts the threads, once everything is loaded; `notify` is called from the writer's.
     pub fn start(self, notify: impl FnMut(Outcome) + Send + 'static) -> std::io::Result<Store> {
         let (orders, received) = mpsc::channel();
-        let now = Instant::now();
+        let Self { paths, settings, database, turns, found, lock, newest, .. } = self;
+        let (id, durable) = (database.id(), found.newest);
+        let reports = (0, orders.clone());
+        let open = Open::start(database, (turns, found), newest, reports, (&paths, &settings))?;
         let writer = Writer {
             orders: received,
+            report: orders.clone(),
             notify: Box::new(notify),
-            path: store_path(&self.directory),
-            marker: marker_path(&self.directory),
-            lock: lock_path(&self.directory),
+            paths,
             relock: None,
-            id: self.database.id(),
-            settings: self.settings,
-            database: Some(self.database),
-            folding: self.folding,
+            settings,
+            id,
+            open: Some(open),
+            archives: 0,
             epoch: 0,
-            durable: self.sequence,
-            marked: self.sequence,
-            newest: if self.newest == Wall(0) { clock() } else { self.newest },
-            started: now,
-            trim: history::Trim::default(),
-            trimmed: now,
-            chores: now,
-            retry: now,
+            durable,
+            retry: Instant::now(),
         };
         let thread = thread::Builder::new().name("store".into()).spawn(move || writer.run())?;
-        Ok(Store { orders, epoch: 0, thread: Some(thread), _lock: self.lock })
+        Ok(Store { orders, epoch: 0, thread: Some(thread), _lock: lock })
     }
 }
 
 /// Gives the records of a store that nobody has open to `restore`; changes nothing in it, and
 /// judges nothing.
 pub fn peek(directory: &Path, restore: impl FnMut(Record)) -> Result<(), OpenError> {
-    let _lock = lock(directory)?;
-    let path = store_path(directory);
-    let fault = |fault| OpenError::Store(path.clone(), fault);
-    let mut database = Database::open(&path, &Settings::default()).map_err(fault)?;
+    let paths = Paths(directory.to_owned());
+    let _lock = lock(&paths)?;
+    let fault = |fault| OpenError::Store(paths.store(), fault);
+    let mut database = Database::open(&paths.store(), &Settings::default()).map_err(fault)?;
     database.keep_corrupt();
-    Folding::load(&database, restore).map_err(fault)?;
+    let (folded, _) = database::fenced(|| database.folded()).map_err(fault)?;
+    let found = Turns::peek(&paths.turns(), database.id(), folded).map_err(fault)?;
+    load(&database, &Generation::of_frames(&found.frames), restore).map_err(fault)?;
     Ok(())
+}
+
+/// What stands in the state directory.
+#[derive(Clone, Debug)]
+struct Paths(PathBuf);
+
+impl Paths {
+    /// sled's directory.
+    fn store(&self) -> PathBuf {
+        self.0.join("leases.sled")
+    }
+
+    /// The directory of the turns' log.
+    fn turns(&self) -> PathBuf {
+        self.0.join("leases.turns")
+    }
+
+    fn marker(&self) -> PathBuf {
+        self.0.join("leases.marker")
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.0.join("lock")
+    }
 }
 
 //= https://www.rfc-editor.org/rfc/rfc2131#section-4
@@ -246,20 +277,16 @@ pub struct Store {
     _lock: Lock,
 }
 
-/// Chunks of a turn stay below this; sled would move larger values into files that it leaks.
-const CHUNK_BYTES: usize = 15 << 10;
-
 impl Store {
     /// Hands a turn's records to the writer; its [`Outcome`] comes later.
-    pub fn commit(&self, turn: &Turn) {
-        self.append(turn.sequence(), turn.records());
+    pub fn commit(&self, turn: &mut Turn) {
+        self.append(turn.sequence(), turn.take_records());
     }
 
     /// Hands records to the writer under a sequence number that follows the last one.
-    pub fn append(&self, sequence: u64, records: &Records) {
-        let chunks = codec::chunks(records, CHUNK_BYTES);
+    pub fn append(&self, sequence: u64, records: Records) {
         // A writer that has ended has reported its failure; the turn stays unreleased.
-        let _ = self.orders.send(Order::Commit(self.epoch, sequence, chunks));
+        let _ = self.orders.send(Order::Commit(self.epoch, sequence, records));
     }
 
     /// After [`Outcome::Failed`]: no turn of an earlier epoch is waited for any more.
@@ -301,8 +328,8 @@ impl Historian {
     }
 }
 
-fn lock(directory: &Path) -> Result<Lock, OpenError> {
-    Lock::take(&lock_path(directory)).map_err(|error| match error {
+fn lock(paths: &Paths) -> Result<Lock, OpenError> {
+    Lock::take(&paths.lock()).map_err(|error| match error {
         LockError::Held(path) => OpenError::Locked(path),
         LockError::Io(path, error) => OpenError::Directory(path, error),
     })
@@ -311,16 +338,4 @@ fn lock(directory: &Path) -> Result<Lock, OpenError> {
 fn clock() -> Wall {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Wall(since.map_or(0, |since| since.as_secs()))
-}
-
-fn store_path(directory: &Path) -> PathBuf {
-    directory.join("leases.sled")
-}
-
-fn lock_path(directory: &Path) -> PathBuf {
-    directory.join("lock")
-}
-
-fn marker_path(directory: &Path) -> PathBuf {
-    directory.join("leases.marker")
 }

@@ -306,7 +306,7 @@ impl Plane {
 
     /// Ends the turn: what may leave leaves, what is promised goes to the store.
     fn finish(&mut self) {
-        let (prompt, turn) = self.outbox.seal();
+        let (prompt, mut turn) = self.outbox.seal();
         if !prompt.replies().is_empty() {
             self.sockets.send(prompt.replies());
         }
@@ -323,7 +323,7 @@ impl Plane {
             return;
         }
         if self.health == StoreHealth::Works {
-            self.store.commit(&turn);
+            self.store.commit(&mut turn);
             self.sent = turn.sequence();
             self.pending.push_back((turn, Instant::now()));
         } else {

@@ -6,7 +6,7 @@
 use core::fmt;
 
 use leasehold_dhcp::Record;
-use leasehold_dhcp::record::{self, Location, Records, decode_all};
+use leasehold_dhcp::record::{self, Location, decode_all};
 
 /// Version of everything that is sealed.
 const VERSION: u8 = 1;
@@ -76,17 +76,6 @@ pub(super) fn number(body: &[u8]) -> Result<(u64, &[u8]), Corrupt> {
     Ok((u64::from_be_bytes(*number), rest))
 }
 
-/// The records of a turn as sealed values of about `limit` bytes at most (a longer record stands
-/// alone). sled moves large values into blob files, which it leaks: hence the limit.
-pub(super) fn chunks(records: &Records, limit: usize) -> Vec<Vec<u8>> {
-    records.runs(limit).map(|run| seal(&[run])).collect()
-}
-
-/// The records of one chunk, in order.
-pub(super) fn records(chunk: &[u8]) -> Result<Vec<Record>, Corrupt> {
-    frames(body(chunk)?)
-}
-
 /// Records without a seal of their own.
 pub(super) fn frames(bytes: &[u8]) -> Result<Vec<Record>, Corrupt> {
     decode_all(bytes).map(|record| record.map_err(Corrupt::Record)).collect()
@@ -105,32 +94,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn records_come_back(records in prop::collection::vec(any_record(), 0..60)) {
-            let chunks = chunks(&encoded(&records), 700);
-            let read: Vec<Record> =
-                chunks.iter().flat_map(|chunk| super::records(chunk).unwrap()).collect();
-            prop_assert_eq!(&read, &records);
-            let short = |chunk: &Vec<u8>| {
-                chunk.len() <= 705 || super::records(chunk).unwrap().len() == 1
-            };
-            prop_assert!(chunks.iter().all(short));
-        }
-
-        #[test]
         fn every_flipped_bit_is_noticed(
             records in prop::collection::vec(any_record(), 1..5),
             at in any::<prop::sample::Index>(),
             bit in 0u8..8,
         ) {
-            let mut chunk = chunks(&encoded(&records), usize::MAX).remove(0);
-            let at = at.index(chunk.len());
-            chunk[at] ^= 1u8 << bit;
-            prop_assert!(super::records(&chunk).is_err());
+            let mut value = seal(&[encoded(&records).bytes()]);
+            prop_assert_eq!(frames(body(&value).unwrap()).unwrap(), records);
+            let at = at.index(value.len());
+            value[at] ^= 1u8 << bit;
+            prop_assert!(body(&value).is_err());
         }
 
         #[test]
-        fn sealed_rubbish_never_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = super::records(&seal(&[&body]));
+        fn sealed_rubbish_never_panics(rubbish in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = frames(body(&seal(&[&rubbish])).unwrap());
         }
     }
 }

@@ -15,7 +15,8 @@ use std::time::SystemTime;
 
 use leasehold_dhcp::Wall;
 
-use super::{Settings, codec};
+use super::Settings;
+use super::place::Place;
 
 /// Why the store does not do what it should.
 #[derive(Debug)]
@@ -73,8 +74,6 @@ pub(super) type StoreId = [u8; 16];
 #[derive(Debug)]
 pub(super) struct Database {
     db: sled::Db,
-    /// Sealed chunks of turns, by sequence number and part.
-    pub turns: sled::Tree,
     /// Sealed rows, by location.
     pub leases: sled::Tree,
     /// Sealed tenures that have ended, by location and beginning.
@@ -83,6 +82,7 @@ pub(super) struct Database {
     pub corrupt: sled::Tree,
     path: PathBuf,
     log: File,
+    place: Place,
     directory: File,
     listed: Option<SystemTime>,
     id: StoreId,
@@ -118,17 +118,19 @@ impl Database {
             .open()?;
         let log = File::open(path.join("db")).map_err(|e| Fault::Io("open the store's log", e))?;
         let directory = File::open(path).map_err(|e| Fault::Io("open the store's directory", e))?;
-        let (turns, leases) = (db.open_tree("turns")?, db.open_tree("leases")?);
+        let place = Place::of(&path.join("db"), &log);
+        let place = place.map_err(|error| Fault::Io("find the store's log", error))?;
+        let leases = db.open_tree("leases")?;
         let (tenures, corrupt) = (db.open_tree("tenures")?, db.open_tree("corrupt")?);
         let kept = db.get("id")?.and_then(|id| StoreId::try_from(id.as_ref()).ok());
         let mut database = Self {
             db,
-            turns,
             leases,
             tenures,
             corrupt,
             path: path.to_owned(),
             log,
+            place,
             directory,
             listed: None,
             id: kept.unwrap_or_default(),
@@ -158,22 +160,23 @@ impl Database {
         self.id
     }
 
-    /// The newest turn that the store holds, folded ones included, and the newest time in it.
-    pub(super) fn newest(&self) -> Result<(u64, Wall), Fault> {
+    /// Where its log file is.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The newest turn that is folded, and the newest time that was known then.
+    pub(super) fn folded(&self) -> Result<(u64, Wall), Fault> {
         let folded = self.db.get("folded")?;
         let folded = folded.and_then(|bytes| <[u8; 16]>::try_from(bytes.as_ref()).ok());
         let folded = folded.map_or(0, u128::from_be_bytes);
-        let (mut turn, mut wall) = ((folded >> 64) as u64, Wall(folded as u64));
-        if let Some((key, chunk)) = self.turns.last()? {
-            let records = codec::records(&chunk).unwrap_or_default();
-            wall = records.iter().map(|record| record.at).max().unwrap_or(wall).max(wall);
-            turn = turn_of_key(&key).unwrap_or(turn).max(turn);
-        }
-        Ok((turn, wall))
+        Ok(((folded >> 64) as u64, Wall(folded as u64)))
     }
 
-    /// Notes that all turns up to `through` are folded, before they are removed.
+    /// Notes that all turns up to `through` are folded.
     pub(super) fn set_folded(&self, through: u64, newest: Wall) -> Result<(), Fault> {
+        let (_, known) = self.folded()?;
+        let newest = newest.max(known);
         let folded = u128::from(through) << 64 | u128::from(newest.0);
         self.db.insert("folded", &folded.to_be_bytes())?;
         Ok(())
@@ -206,40 +209,36 @@ impl Database {
         if free < self.reserve { Err(Fault::Full(free, self.reserve)) } else { Ok(()) }
     }
 
-    /// Writes everything into an empty store at the same path, with the same name, and syncs it:
-    /// the files of this one were removed, but they live as long as they are open.
-    pub(super) fn write_anew(&self, settings: &Settings) -> Result<Self, Fault> {
-        if self.path.join("db").exists() {
-            return Err(Fault::Foreign);
-        }
+    /// Writes everything into an empty store at the same path, with the same name, and goes on
+    /// there: the files of this one were removed, but they live as long as they are open.
+    pub(super) fn write_anew(&mut self, settings: &Settings) -> Result<(), Fault> {
         let mut anew = Self::open(&self.path, settings)?;
-        fenced(|| {
-            let pairs = [
-                (&*self.db, &*anew.db),
-                (&self.leases, &anew.leases),
-                (&self.tenures, &anew.tenures),
-                (&self.corrupt, &anew.corrupt),
-                (&self.turns, &anew.turns),
-            ];
-            for (from, to) in pairs {
-                for entry in from {
-                    let (key, value) = entry?;
-                    to.insert(key, value)?;
-                }
-            }
-            Ok(())
-        })?;
+        fenced(|| self.copy(&anew))?;
         anew.id = self.id;
         anew.sync()?;
-        Ok(anew)
+        // Those who look whether it is in its place go on looking there.
+        let moved = self.place.exchange(|| Ok(()));
+        moved.map_err(|error| Fault::Io("find the store's log", error))?;
+        anew.place = self.place.clone();
+        *self = anew;
+        Ok(())
     }
 
-    /// Whether the log file that is open is still the one in the directory.
-    pub(super) fn is_in_place(&self) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        let place = |meta: fs::Metadata| (meta.dev(), meta.ino());
-        let open = self.log.metadata().map(place).ok();
-        open.is_some() && open == fs::metadata(self.path.join("db")).map(place).ok()
+    /// Copies every tree into another store, in the order of the keys.
+    fn copy(&self, to: &Self) -> Result<(), Fault> {
+        let pairs = [
+            (&*self.db, &*to.db),
+            (&self.leases, &to.leases),
+            (&self.tenures, &to.tenures),
+            (&self.corrupt, &to.corrupt),
+        ];
+        for (from, to) in pairs {
+            for entry in from {
+                let (key, value) = entry?;
+                to.insert(key, value)?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves a corrupt value out of the way and says so.
@@ -262,19 +261,18 @@ impl Database {
         tree.remove(key)?;
         Ok(())
     }
-}
 
-/// The key of one chunk of a turn.
-pub(super) fn turn_key(sequence: u64, part: u16) -> [u8; 10] {
-    let mut key = [0; 10];
-    key[..8].copy_from_slice(&sequence.to_be_bytes());
-    key[8..].copy_from_slice(&part.to_be_bytes());
-    key
-}
-
-/// The turn that a chunk's key belongs to.
-pub(super) fn turn_of_key(key: &[u8]) -> Option<u64> {
-    key.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
+    /// Keeps a piece of a turn that holds no records, and says so.
+    pub(super) fn keep_corrupt_turn(
+        &self,
+        sequence: u64,
+        bytes: &[u8],
+        why: &str,
+    ) -> Result<(), Fault> {
+        tracing::error!(turn = sequence, "store: a corrupt turn was set aside: {why}");
+        self.corrupt.insert([b"turns/", &sequence.to_be_bytes()[..]].concat(), bytes)?;
+        Ok(())
+    }
 }
 
 /// Lower-case hexadecimal.

@@ -39,6 +39,8 @@ pub enum Suspicion {
         /// Newest turn that the marker knows to have been durable.
         known: u64,
     },
+    /// The log of the newest turns is gone.
+    TurnsMissing,
     /// Values had to be set aside.
     Corrupt {
         /// How many.
@@ -55,6 +57,7 @@ impl fmt::Display for Suspicion {
             Self::Older { found, known } => {
                 write!(f, "the store ends at turn {found}, but turn {known} was durable once")
             }
+            Self::TurnsMissing => f.write_str("the log of the newest turns is gone"),
             Self::Corrupt { values } => write!(f, "{values} corrupt values were set aside"),
         }
     }

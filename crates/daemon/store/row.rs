@@ -217,6 +217,13 @@ impl Row {
     }
 }
 
+/// The records in a sealed row, which rebuild its state in the engine.
+pub(super) fn records_of_value(value: &[u8]) -> Result<Vec<Record>, Corrupt> {
+    let (_, rest) = codec::number(codec::body(value)?)?;
+    let (_, frames) = codec::number(rest)?;
+    codec::frames(frames)
+}
+
 impl Tenant {
     fn tenure(&self, location: &Location) -> Tenure {
         Tenure {
@@ -302,6 +309,8 @@ mod tests {
             prop_assert_eq!(read.sequence(), row.sequence());
             prop_assert_eq!(read.tenure(&location), row.tenure(&location));
             prop_assert!(read.records(&location).eq(row.records(&location)));
+            let kept = records_of_value(&row.value(&location)).unwrap();
+            prop_assert!(row.records(&location).eq(kept));
             for tenure in ended {
                 let read = Tenure::read(&tenure.key(7), &tenure.value()).unwrap();
                 prop_assert_eq!(read, tenure);

@@ -1,107 +1,151 @@
-//! The one thread that touches sled: group commit, folding, and coming back after a failure.
+//! The thread that makes turns durable: group commit, and coming back after a failure.
 //!
-//! Everything that has queued up is written, then synced once, then reported durable. A failure
-//! closes the database; commits of the failed epoch are dropped until the worker has given up its
-//! turns, so that no later turn can become durable without the earlier ones that it builds on.
+//! Everything that has queued up is written and synced by one call, then reported durable; the
+//! archive folds it later. A failure of either closes the store; commits of the failed epoch are
+//! dropped until the worker has given up its turns, so that no later turn can become durable
+//! without the earlier ones that it builds on.
 
-use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use leasehold_dhcp::record::Records;
 use leasehold_dhcp::{Durable, Wall};
 
-use super::database::{Database, Fault, StoreId, fenced, turn_key};
-use super::fold::Folding;
-use super::history::{self, Page, Query, Trim};
-use super::marker::{Lock, Marker};
-use super::{Outcome, Settings};
+use super::archive::{Archive, Asker};
+use super::database::{Database, Fault, StoreId, fenced};
+use super::fold::Generation;
+use super::history::Query;
+use super::load::load;
+use super::marker::Lock;
+use super::place::Standing;
+use super::turns::{Found, SEGMENT_BYTES, Turns};
+use super::{Outcome, Paths, Settings};
 
-/// What the writer is asked to do.
+/// What the writer is asked to do, or told.
 pub(super) enum Order {
-    /// Make a turn durable: epoch, sequence number, sealed chunks.
-    Commit(u64, u64, Vec<Vec<u8>>),
+    /// Make a turn durable: epoch, sequence number, records.
+    Commit(u64, u64, Records),
     /// Answer a page of the history.
-    History(Query, Box<dyn FnOnce(Result<Page, Fault>) + Send>),
+    History(Query, Asker),
     /// Keep ended tenures for this long.
     Retain(Duration),
+    /// The archive has folded everything up to this turn.
+    Folded(u64),
+    /// The archive with this number has ended.
+    Fault(u64, Fault),
     /// Fold, sync, end.
     Close,
 }
 
-/// A turn's sequence number and its sealed chunks.
-type Commit = (u64, Vec<Vec<u8>>);
+type Commit = (u64, Records);
 
 const GROUP_MAX: usize = 1024;
-const FOLD_ROWS: usize = 64;
-const IDLE: Duration = Duration::from_millis(500);
+/// Turns wait at most so long to be folded, be they ever so few.
+const FOLD_EVERY: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_secs(1);
-const CHORES: Duration = Duration::from_secs(5);
-const MARKER_TURNS: u64 = 8192;
+const IDLE: Duration = Duration::from_secs(60);
 
 pub(super) struct Writer {
     pub orders: Receiver<Order>,
+    /// For the archive to report to.
+    pub report: Sender<Order>,
     pub notify: Box<dyn FnMut(Outcome) + Send>,
-    pub path: PathBuf,
-    pub marker: PathBuf,
-    pub lock: PathBuf,
+    pub paths: Paths,
     pub relock: Option<Lock>,
     pub settings: Settings,
-    pub database: Option<Database>,
-    pub folding: Folding,
     pub id: StoreId,
+    pub open: Option<Open>,
+    /// How many archives there have been.
+    pub archives: u64,
     pub epoch: u64,
+    /// The newest turn with records that is on disk.
     pub durable: u64,
-    pub marked: u64,
-    pub newest: Wall,
-    pub started: Instant,
-    pub trim: Trim,
-    pub trimmed: Instant,
-    pub chores: Instant,
     pub retry: Instant,
+}
+
+/// An open store.
+pub(super) struct Open {
+    pub turns: Turns,
+    pub archive: Archive,
+    /// Frames that are on disk and not handed to the archive yet.
+    pub fresh: Vec<u8>,
+    /// When the oldest of them came.
+    pub since: Instant,
+}
+
+impl Open {
+    /// Opens what stands beside the database: the log is there already, the archive begins.
+    pub(super) fn start(
+        database: Database,
+        (turns, found): (Turns, Found),
+        newest: Wall,
+        (number, orders): (u64, Sender<Order>),
+        (paths, settings): (&Paths, &Settings),
+    ) -> std::io::Result<Self> {
+        let (marker, settings) = (paths.marker(), settings.clone());
+        let archive = Archive::start(database, marker, settings, newest, number, orders)?;
+        if !found.frames.is_empty() {
+            archive.fold(found.frames);
+        }
+        let fresh = Vec::with_capacity(SEGMENT_BYTES + SEGMENT_BYTES / 4);
+        Ok(Self { turns, archive, fresh, since: Instant::now() })
+    }
+
+    /// Hands over what is much, or has waited long enough.
+    fn hand_over_if_due(&mut self) {
+        let waits = !self.fresh.is_empty() && self.since.elapsed() >= FOLD_EVERY;
+        if waits || self.fresh.len() >= SEGMENT_BYTES {
+            self.hand_over();
+        }
+    }
+
+    /// Hands what has gathered to the archive.
+    fn hand_over(&mut self) {
+        if !self.fresh.is_empty() {
+            let room = Vec::with_capacity(self.fresh.capacity());
+            self.archive.fold(core::mem::replace(&mut self.fresh, room));
+        }
+    }
 }
 
 impl Writer {
     /// Works until it is told to close or nobody is left to tell it.
     pub(super) fn run(mut self) {
         loop {
-            let first = match self.wait() {
-                Some(Order::Close) => break,
-                first => first,
+            let first = match self.orders.recv_timeout(self.patience()) {
+                Ok(order) => Some(order),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
             };
             let (commits, rest) = self.gather(first);
-            let group: usize = commits.iter().map(|(_, chunks)| chunks.len()).sum();
             if !commits.is_empty()
                 && let Err(fault) = self.commit(commits)
             {
                 self.fail(&fault);
             }
-            if let Err(fault) = self.background(group) {
-                self.fail(&fault);
-            }
             match rest {
-                Some(Order::History(query, answer)) => answer(self.history(&query)),
-                Some(Order::Retain(retention)) => self.settings.retention = retention,
                 Some(Order::Close) => break,
-                Some(Order::Commit(..)) | None => {}
+                Some(Order::Fault(number, fault)) if number == self.archives => self.fail(&fault),
+                Some(order) => self.obey(order),
+                None => {}
             }
+            self.tend();
         }
-        self.close();
+        if let Some(mut open) = self.open.take() {
+            open.hand_over();
+            open.archive.close();
+        }
     }
 
-    fn wait(&self) -> Option<Order> {
-        let busy = self.database.is_some() && self.folding.is_due();
-        if busy {
-            return match self.orders.try_recv() {
-                Ok(order) => Some(order),
-                Err(TryRecvError::Empty) => None,
-                Err(TryRecvError::Disconnected) => Some(Order::Close),
-            };
-        }
-        match self.orders.recv_timeout(IDLE) {
-            Ok(order) => Some(order),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Order::Close),
-        }
+    /// How long there is nothing to do.
+    fn patience(&self) -> Duration {
+        let due = match &self.open {
+            None => self.retry,
+            Some(open) if open.fresh.is_empty() => return IDLE,
+            Some(open) => open.since + FOLD_EVERY,
+        };
+        due.saturating_duration_since(Instant::now())
     }
 
     /// Takes the commits that have queued up, of the living epoch alone, and the first order
@@ -110,11 +154,11 @@ impl Writer {
         let mut commits = Vec::new();
         let mut next = first;
         while let Some(order) = next {
-            let Order::Commit(epoch, sequence, chunks) = order else {
+            let Order::Commit(epoch, sequence, records) = order else {
                 return (commits, Some(order));
             };
-            if epoch == self.epoch && self.database.is_some() {
-                commits.push((sequence, chunks));
+            if epoch == self.epoch && self.open.is_some() {
+                commits.push((sequence, records));
             }
             next = if commits.len() < GROUP_MAX { self.orders.try_recv().ok() } else { None };
         }
@@ -123,26 +167,22 @@ impl Writer {
 
     fn commit(&mut self, commits: Vec<Commit>) -> Result<(), Fault> {
         self.stay_in_place()?;
-        let Some(database) = &mut self.database else { return Ok(()) };
-        let through = commits.last().map_or(self.durable, |(sequence, _)| *sequence);
-        if commits.iter().any(|(_, chunks)| !chunks.is_empty()) {
-            database.has_room()?;
-            fenced(|| {
-                for (sequence, chunks) in &commits {
-                    for (part, chunk) in (0u16..).zip(chunks) {
-                        database.turns.insert(turn_key(*sequence, part), chunk.as_slice())?;
-                    }
-                }
-                Ok(())
-            })?;
-            database.sync()?;
+        let Some(open) = &mut self.open else { return Ok(()) };
+        has_room(&self.paths.turns(), self.settings.reserve_bytes)?;
+        if open.fresh.is_empty() {
+            open.since = Instant::now();
         }
-        for (sequence, chunks) in commits {
-            if !chunks.is_empty() {
-                self.durable = sequence;
+        let mut through = self.durable;
+        let mut newest = self.durable;
+        for (sequence, records) in commits {
+            if !records.is_empty() {
+                open.turns.append(sequence, self.durable, &records, &mut open.fresh)?;
+                newest = sequence;
             }
-            self.folding.append(sequence, chunks);
+            through = sequence;
         }
+        open.turns.commit(&mut open.fresh)?;
+        self.durable = newest;
         (self.notify)(Outcome::Durable { through, proof: Durable::after_sync(through) });
         Ok(())
     }
@@ -150,88 +190,66 @@ impl Writer {
     /// What is written to a file that was removed is lost with the process: if the store's files
     /// are gone, they are written anew; if others stand in their place, it has failed.
     fn stay_in_place(&mut self) -> Result<(), Fault> {
-        let Some(database) = self.database.as_ref().filter(|it| !it.is_in_place()) else {
-            return Ok(());
-        };
+        let Some(open) = &mut self.open else { return Ok(()) };
+        match open.archive.place.standing() {
+            Standing::There if open.turns.is_in_place() => return Ok(()),
+            Standing::Other => return Err(Fault::Foreign),
+            Standing::There | Standing::Gone => {}
+        }
         tracing::error!("store: its files were removed: they are written anew");
-        let anew = database.write_anew(&self.settings)?;
-        self.relock = Lock::take(&self.lock).ok();
-        self.database = Some(anew);
-        self.marked = 0;
-        self.mark();
+        open.hand_over();
+        open.archive.settle();
+        (open.turns, _) = Turns::open(&self.paths.turns(), self.id, self.durable, &self.settings)?;
+        self.relock = Lock::take(&self.paths.lock()).ok();
         Ok(())
     }
 
-    /// Folds at least as fast as turns arrive; now and then, keeps house and folds what little
-    /// there is.
-    fn background(&mut self, group: usize) -> Result<(), Fault> {
-        let now = Instant::now();
-        let oldest = self.believed().0.saturating_sub(self.settings.retention.as_secs());
-        let Some(database) = &mut self.database else {
-            if now >= self.retry {
-                self.retry = now + RETRY;
+    /// Has turns folded in time; opens a store that failed.
+    fn tend(&mut self) {
+        match &mut self.open {
+            Some(open) => open.hand_over_if_due(),
+            None if Instant::now() >= self.retry => {
+                self.retry = Instant::now() + RETRY;
                 self.revive();
             }
-            return Ok(());
-        };
-        self.folding.step(database, FOLD_ROWS.max(group * 64))?;
-        if now < self.chores && self.durable < self.marked + MARKER_TURNS {
-            return Ok(());
+            None => {}
         }
-        self.chores = now + CHORES;
-        self.stay_in_place()?;
-        let Some(database) = &self.database else { return Ok(()) };
-        if now >= self.trimmed && self.trim.step(database, Wall(oldest))? {
-            self.trimmed = now + self.settings.trim_every;
-        }
-        self.mark();
-        Ok(())
     }
 
-    /// The time that retention is measured from. It is counted from the newest record, not read
-    /// from the clock: a clock that has jumped ahead must not erase the history.
-    fn believed(&self) -> Wall {
-        Wall(self.newest.0.saturating_add(self.started.elapsed().as_secs()))
-    }
-
-    fn mark(&mut self) {
-        if self.durable == self.marked {
+    fn obey(&mut self, order: Order) {
+        if let Order::Retain(retention) = order {
+            self.settings.retention = retention;
+        }
+        let Some(open) = &mut self.open else {
+            if let Order::History(_, answer) = order {
+                let closed = std::io::ErrorKind::NotConnected.into();
+                answer(Err(Fault::Io("read the history", closed)));
+            }
             return;
-        }
-        let marker = Marker { id: self.id, sequence: self.durable };
-        match marker.write(&self.marker) {
-            Ok(()) => self.marked = self.durable,
-            Err(error) => tracing::warn!("store: cannot write the marker: {error}"),
-        }
-    }
-
-    fn history(&mut self, query: &Query) -> Result<Page, Fault> {
-        let Some(database) = &mut self.database else {
-            return Err(Fault::Io("read the history", std::io::ErrorKind::NotConnected.into()));
         };
-        self.folding.finish(database).and_then(|()| history::page(database, query))
+        match order {
+            Order::History(query, answer) => {
+                open.hand_over();
+                open.archive.history(query, answer);
+            }
+            Order::Retain(retention) => open.archive.retain(retention),
+            Order::Folded(through) => open.turns.recycle(through),
+            Order::Fault(..) | Order::Commit(..) | Order::Close => {}
+        }
     }
 
     fn fail(&mut self, fault: &Fault) {
         self.epoch += 1;
         self.retry = Instant::now() + RETRY;
-        let database = self.database.take();
-        let dropped = fenced(|| {
-            drop(database);
-            Ok(())
-        });
-        if let Err(fault) = dropped {
-            tracing::warn!("store: closing it failed as well: {fault}");
-        }
-        self.folding = Folding::default();
+        self.open = None;
         (self.notify)(Outcome::Failed { epoch: self.epoch, reason: fault.to_string() });
     }
 
     fn revive(&mut self) {
+        self.archives += 1;
         match self.reopen() {
-            Ok((database, folding)) => {
-                self.database = Some(database);
-                self.folding = folding;
+            Ok(open) => {
+                self.open = Some(open);
                 (self.notify)(Outcome::Recovered);
             }
             Err(fault) => tracing::warn!("store: still failing: {fault}"),
@@ -239,35 +257,33 @@ impl Writer {
     }
 
     /// Opens what was open before and convinces itself that it works and has lost nothing.
-    fn reopen(&self) -> Result<(Database, Folding), Fault> {
+    fn reopen(&self) -> Result<Open, Fault> {
         let missing = |error| Fault::Io("find the store", error);
-        std::fs::metadata(self.path.join("db")).map_err(missing)?;
-        let mut database = Database::open(&self.path, &self.settings)?;
+        std::fs::metadata(self.paths.store().join("db")).map_err(missing)?;
+        let mut database = Database::open(&self.paths.store(), &self.settings)?;
         if database.id() != self.id {
             return Err(Fault::Foreign);
         }
-        let (newest, _) = fenced(|| database.newest())?;
-        if newest < self.durable {
-            return Err(Fault::Lost(newest, self.durable));
+        let (folded, _) = fenced(|| database.folded())?;
+        let (turns, found) = Turns::open(&self.paths.turns(), self.id, folded, &self.settings)?;
+        if found.newest < self.durable || found.damaged > 0 {
+            return Err(Fault::Lost(found.newest, self.durable));
         }
-        database.has_room()?;
-        let (mut folding, _) = Folding::load(&database, drop)?;
-        folding.step(&mut database, FOLD_ROWS)?;
+        has_room(&self.paths.turns(), self.settings.reserve_bytes)?;
+        let loaded = load(&database, &Generation::of_frames(&found.frames), drop)?;
         database.sync()?;
-        Ok((database, folding))
+        let reports = (self.archives, self.report.clone());
+        let paths = (&self.paths, &self.settings);
+        let open = Open::start(database, (turns, found), loaded.newest, reports, paths);
+        open.map_err(|error| Fault::Io("start the archive's thread", error))
     }
+}
 
-    fn close(&mut self) {
-        if let Some(mut database) = self.database.take() {
-            let closed = self.folding.finish(&mut database).and_then(|()| database.sync());
-            let dropped = fenced(|| {
-                drop(database);
-                Ok(())
-            });
-            if let Err(fault) = closed.and(dropped) {
-                tracing::warn!("store: closing: {fault}");
-            }
-        }
-        self.mark();
-    }
+/// Refuses while the file system has less room than the reserve: no file of the store must meet
+/// a full disk in the middle of a write.
+pub(super) fn has_room(directory: &Path, reserve: u64) -> Result<(), Fault> {
+    let stat = rustix::fs::statvfs(directory);
+    let stat = stat.map_err(|error| Fault::Io("ask for free room", error.into()))?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    if free < reserve { Err(Fault::Full(free, reserve)) } else { Ok(()) }
 }

@@ -1,0 +1,255 @@
+//! The thread that owns sled: it folds turns into rows, answers the past, and keeps house.
+//!
+//! Nobody waits for it: what it has not folded yet is in the turns' log. When it falls far behind,
+//! commits wait for it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use leasehold_dhcp::Wall;
+
+use super::database::{Database, Fault, StoreId, fenced};
+use super::fold::Generation;
+use super::history::{self, Page, Query, Trim};
+use super::marker::Marker;
+use super::place::{Place, Standing};
+use super::writer::Order;
+use super::{Settings, clock};
+
+/// Who asked for a page of the history.
+pub(super) type Asker = Box<dyn FnOnce(Result<Page, Fault>) + Send>;
+
+enum Task {
+    /// Fold these frames.
+    Fold(Vec<u8>),
+    History(Query, Asker),
+    Retain(Duration),
+    /// Say so when everything before this is done and the files are in place.
+    Settle(Sender<()>),
+}
+
+/// The thread, as the writer sees it.
+#[derive(Debug)]
+pub(super) struct Archive {
+    tasks: Option<SyncSender<Task>>,
+    abandoned: Arc<AtomicBool>,
+    /// Where sled's log file is.
+    pub place: Place,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Generations that may wait to be folded before commits wait.
+const BACKLOG: usize = 64;
+const CHORES: Duration = Duration::from_secs(5);
+/// Weighs less than the threads that clients wait for.
+const NICE: i32 = 5;
+
+impl Archive {
+    /// Starts the thread; it reports to the writer under this number.
+    pub(super) fn start(
+        database: Database,
+        marker: PathBuf,
+        settings: Settings,
+        newest: Wall,
+        number: u64,
+        orders: Sender<Order>,
+    ) -> std::io::Result<Self> {
+        let (tasks, received) = sync_channel(BACKLOG);
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let place = database.place().clone();
+        let now = Instant::now();
+        let archivist = Archivist {
+            tasks: received,
+            abandoned: Arc::clone(&abandoned),
+            id: database.id(),
+            database,
+            marker,
+            settings,
+            marked: 0,
+            folded: 0,
+            newest: if newest == Wall(0) { clock() } else { newest },
+            started: now,
+            trim: Trim::default(),
+            trimmed: now,
+            chores: now + CHORES,
+        };
+        let thread = thread::Builder::new().name("archive".into());
+        let thread = thread.spawn(move || archivist.run(number, &orders))?;
+        Ok(Self { tasks: Some(tasks), abandoned, place, thread: Some(thread) })
+    }
+
+    /// Hands frames of durable turns over; waits while too many wait.
+    pub(super) fn fold(&self, frames: Vec<u8>) {
+        self.task(Task::Fold(frames));
+    }
+
+    pub(super) fn history(&self, query: Query, answer: Asker) {
+        self.task(Task::History(query, answer));
+    }
+
+    pub(super) fn retain(&self, retention: Duration) {
+        self.task(Task::Retain(retention));
+    }
+
+    /// Waits until everything that was handed over is folded into files that are in place.
+    pub(super) fn settle(&self) {
+        let (done, settled) = std::sync::mpsc::channel();
+        self.task(Task::Settle(done));
+        // A thread that has ended reports why.
+        let _ = settled.recv();
+    }
+
+    /// Folds everything, and ends.
+    pub(super) fn close(mut self) {
+        self.join();
+    }
+
+    fn task(&self, task: Task) {
+        if let Some(tasks) = &self.tasks {
+            // A thread that has ended has reported its fault; the log keeps the turns.
+            let _ = tasks.send(task);
+        }
+    }
+
+    fn join(&mut self) {
+        self.tasks = None;
+        if let Some(thread) = self.thread.take() {
+            // One that panicked has nothing left to close.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What is not folded stays in the log.
+impl Drop for Archive {
+    fn drop(&mut self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+        self.join();
+    }
+}
+
+struct Archivist {
+    tasks: Receiver<Task>,
+    abandoned: Arc<AtomicBool>,
+    id: StoreId,
+    database: Database,
+    marker: PathBuf,
+    settings: Settings,
+    marked: u64,
+    folded: u64,
+    newest: Wall,
+    started: Instant,
+    trim: Trim,
+    trimmed: Instant,
+    chores: Instant,
+}
+
+impl Archivist {
+    fn run(mut self, number: u64, orders: &Sender<Order>) {
+        let nice = rustix::process::setpriority_process(None, NICE);
+        if let Err(error) = nice {
+            tracing::debug!("store: the archive's thread keeps its priority: {error}");
+        }
+        let ended = self.work(orders);
+        let dropped = fenced(|| {
+            drop(self.database);
+            Ok(())
+        });
+        if let Err(fault) = ended.and(dropped) {
+            // A writer that has ended is past all faults.
+            let _ = orders.send(Order::Fault(number, fault));
+        }
+    }
+
+    fn work(&mut self, orders: &Sender<Order>) -> Result<(), Fault> {
+        loop {
+            let patience = self.chores.saturating_duration_since(Instant::now());
+            let task = self.tasks.recv_timeout(patience);
+            if self.abandoned.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            match task {
+                Ok(Task::Fold(frames)) => {
+                    self.fold(&frames)?;
+                    let _ = orders.send(Order::Folded(self.folded));
+                }
+                Ok(Task::History(query, answer)) => answer(history::page(&self.database, &query)),
+                Ok(Task::Retain(retention)) => self.settings.retention = retention,
+                Ok(Task::Settle(done)) => {
+                    self.stay_in_place()?;
+                    let _ = done.send(());
+                }
+                Err(RecvTimeoutError::Timeout) => self.keep_house()?,
+                Err(RecvTimeoutError::Disconnected) => return self.close(),
+            }
+            if Instant::now() >= self.chores {
+                self.keep_house()?;
+            }
+        }
+    }
+
+    fn fold(&mut self, frames: &[u8]) -> Result<(), Fault> {
+        self.stay_in_place()?;
+        self.database.has_room()?;
+        let generation = Generation::of_frames(frames);
+        fenced(|| generation.fold(&mut self.database))?;
+        self.database.sync()?;
+        self.folded = generation.through();
+        self.newest = self.newest.max(generation.newest());
+        Ok(())
+    }
+
+    /// What is written to a file that was removed is lost with the process: if sled's files are
+    /// gone, they are written anew; if others stand in their place, the store has failed.
+    fn stay_in_place(&mut self) -> Result<(), Fault> {
+        match self.database.place().standing() {
+            Standing::There => return Ok(()),
+            Standing::Other => return Err(Fault::Foreign),
+            Standing::Gone => {}
+        }
+        tracing::error!("store: its files were removed: they are written anew");
+        self.database.write_anew(&self.settings)?;
+        self.marked = 0;
+        self.mark();
+        Ok(())
+    }
+
+    fn keep_house(&mut self) -> Result<(), Fault> {
+        self.chores = Instant::now() + CHORES;
+        self.stay_in_place()?;
+        let oldest = self.believed().0.saturating_sub(self.settings.retention.as_secs());
+        if self.chores >= self.trimmed && self.trim.step(&self.database, Wall(oldest))? {
+            self.trimmed = self.chores + self.settings.trim_every;
+        }
+        self.mark();
+        Ok(())
+    }
+
+    /// The time that retention is measured from. It is counted from the newest record, not read
+    /// from the clock: a clock that has jumped ahead must not erase the history.
+    fn believed(&self) -> Wall {
+        Wall(self.newest.0.saturating_add(self.started.elapsed().as_secs()))
+    }
+
+    fn mark(&mut self) {
+        if self.folded == self.marked {
+            return;
+        }
+        let marker = Marker { id: self.id, sequence: self.folded };
+        match marker.write(&self.marker) {
+            Ok(()) => self.marked = self.folded,
+            Err(error) => tracing::warn!("store: cannot write the marker: {error}"),
+        }
+    }
+
+    fn close(&mut self) -> Result<(), Fault> {
+        self.stay_in_place()?;
+        self.database.sync()?;
+        self.mark();
+        Ok(())
+    }
+}

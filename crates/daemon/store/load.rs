@@ -1,0 +1,178 @@
+//! Loading: all rows and the turns that are newer, in key order, read by several threads.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use leasehold_dhcp::record::Location;
+use leasehold_dhcp::{Record, Wall};
+use sled::IVec;
+
+use super::codec;
+use super::database::{Database, Fault, fenced};
+use super::fold::{Generation, apply, place};
+use super::row::{self, Row};
+
+/// What loading found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Loaded {
+    /// Values that had to be set aside.
+    pub corrupt: u64,
+    /// The newest time on any record.
+    pub newest: Wall,
+}
+
+/// Rows of one part of the keys.
+#[derive(Debug, Default)]
+struct Part {
+    rows: Vec<(Location, Vec<Record>)>,
+    corrupt: Vec<(IVec, String)>,
+}
+
+/// Addresses of a part: `2^PART_BITS`.
+const PART_BITS: u32 = 13;
+const THREADS_MAX: usize = 4;
+
+/// Reads the whole store: the records that rebuild the book go to `restore`, each address's in
+/// order. `fresh` are the turns that are not folded.
+pub(super) fn load(
+    database: &Database,
+    fresh: &Generation,
+    restore: impl FnMut(Record),
+) -> Result<Loaded, Fault> {
+    let (_, newest) = fenced(|| database.folded())?;
+    let loaded = Loaded { corrupt: fresh.corrupt.len() as u64, newest };
+    let mut merge = Merge { fresh: fresh.rows().peekable(), loaded, restore };
+    // The thread that restores takes as long as one that reads.
+    let threads = thread::available_parallelism().map_or(1, |count| count.get().min(THREADS_MAX));
+    let parts = Parts(Mutex::new((0, Vec::new())));
+    let done = thread::scope(|scope| {
+        let (sender, received) = sync_channel(threads);
+        for _ in 0..threads {
+            let (parts, sender) = (&parts, sender.clone());
+            scope.spawn(move || read_parts(database, parts, &sender));
+        }
+        drop(sender);
+        merge.all(database, &received)
+    });
+    done.map(|()| merge.loaded)
+}
+
+type Read = Result<(u64, Part), Fault>;
+
+fn read_parts(database: &Database, parts: &Parts, sender: &SyncSender<Read>) {
+    loop {
+        let read = fenced(|| match parts.next(database)? {
+            None => Ok(None),
+            Some((number, first, past)) => Ok(Some((number, part(database, &first, &past)?))),
+        });
+        // A reader that has given up wants no more.
+        let Some(read) = read.transpose() else { return };
+        let failed = read.is_err();
+        if sender.send(read).is_err() || failed {
+            return;
+        }
+    }
+}
+
+/// How many parts have been taken, and the key that the next one does not begin before.
+struct Parts(Mutex<(u64, Vec<u8>)>);
+
+/// A part's number, its first key, and the key that it ends before.
+type Taken = (u64, IVec, Vec<u8>);
+
+impl Parts {
+    fn next(&self, database: &Database) -> Result<Option<Taken>, Fault> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (number, from) = &mut *state;
+        let Some(entry) = database.leases.range(from.as_slice()..).next() else { return Ok(None) };
+        let (first, _) = entry?;
+        *from = past(&first);
+        *number += 1;
+        Ok(Some((*number, first, from.clone())))
+    }
+}
+
+/// The key behind the part that a key is in; a key that is none of ours is a part by itself.
+fn past(key: &[u8]) -> Vec<u8> {
+    let Some((space, address)) = key.split_last_chunk() else { return [key, &[0]].concat() };
+    let end = (u32::from_be_bytes(*address) >> PART_BITS) + 1;
+    match end.checked_mul(1 << PART_BITS) {
+        Some(next) => [space, &next.to_be_bytes()].concat(),
+        // Behind the last address there are only longer keys, and other spaces.
+        None => [space, &[0xff; 4], &[0]].concat(),
+    }
+}
+
+fn part(database: &Database, first: &IVec, past: &[u8]) -> Result<Part, Fault> {
+    let mut part = Part::default();
+    for entry in database.leases.range(&first[..]..past) {
+        let (key, value) = entry?;
+        let read = codec::key_location(&key)
+            .and_then(|location| Ok((location, row::records_of_value(&value)?)));
+        match read {
+            Ok(row) => part.rows.push(row),
+            Err(why) => part.corrupt.push((key, why.to_string())),
+        }
+    }
+    Ok(part)
+}
+
+/// Rows and newer turns on their way to the book.
+struct Merge<'a, F: Iterator<Item = &'a [(u64, Record)]>, R> {
+    fresh: core::iter::Peekable<F>,
+    loaded: Loaded,
+    restore: R,
+}
+
+impl<'a, F: Iterator<Item = &'a [(u64, Record)]>, R: FnMut(Record)> Merge<'a, F, R> {
+    fn all(&mut self, database: &Database, received: &Receiver<Read>) -> Result<(), Fault> {
+        let mut waiting = BTreeMap::new();
+        let mut next = 1;
+        for read in received {
+            let (number, part) = read?;
+            waiting.insert(number, part);
+            while let Some(part) = waiting.remove(&next) {
+                self.part(database, part)?;
+                next += 1;
+            }
+        }
+        while let Some(new) = self.fresh.next() {
+            self.changed(Row::default(), new);
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, database: &Database, part: Part) -> Result<(), Fault> {
+        for (location, records) in part.rows {
+            // Rows that the store does not have yet, between those that it has.
+            while let Some(new) = self.fresh.next_if(|new| place(new) < &location) {
+                self.changed(Row::default(), new);
+            }
+            match self.fresh.next_if(|own| place(own) == &location) {
+                None => records.into_iter().for_each(|record| self.emit(record)),
+                Some(own) => {
+                    let value = fenced(|| Ok(database.leases.get(location.key())?))?;
+                    let row = value.and_then(|value| Row::of_value(&value).ok());
+                    self.changed(row.unwrap_or_default(), own);
+                }
+            }
+        }
+        for (key, why) in part.corrupt {
+            self.loaded.corrupt += 1;
+            fenced(|| database.set_aside(&database.leases, &key, &why))?;
+        }
+        Ok(())
+    }
+
+    fn changed(&mut self, mut row: Row, changes: &[(u64, Record)]) {
+        apply(&mut row, changes, |_, _| {});
+        row.records(place(changes)).for_each(|record| self.emit(record));
+    }
+
+    fn emit(&mut self, record: Record) {
+        self.loaded.newest = self.loaded.newest.max(record.at);
+        (self.restore)(record);
+    }
+}

@@ -1,0 +1,55 @@
+//! Whether a file that is open is still the one that its name leads to.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// An open file's name and identity, shared by those who care.
+#[derive(Clone, Debug)]
+pub(super) struct Place(Arc<Mutex<(PathBuf, Identity)>>);
+
+type Identity = (u64, u64);
+
+/// What its name leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The file that is open.
+    There,
+    /// Nothing.
+    Gone,
+    /// Another file.
+    Other,
+}
+
+impl Place {
+    pub(super) fn of(path: &Path, file: &File) -> io::Result<Self> {
+        let identity = identity(&file.metadata()?);
+        Ok(Self(Arc::new(Mutex::new((path.to_owned(), identity)))))
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (path, known) = &*held;
+        match fs::metadata(path) {
+            Ok(meta) if identity(&meta) == *known => Standing::There,
+            Ok(_) => Standing::Other,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Standing::Gone,
+            // It may be there; whoever uses it will hear more.
+            Err(_) => Standing::There,
+        }
+    }
+
+    /// Puts another file in its place while nobody looks.
+    pub(super) fn exchange(&self, exchange: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        exchange()?;
+        held.1 = identity(&fs::metadata(&held.0)?);
+        Ok(())
+    }
+}
+
+fn identity(meta: &fs::Metadata) -> Identity {
+    (meta.dev(), meta.ino())
+}
