@@ -108,7 +108,8 @@ impl Serving {
             port: 67,
             config: keeper.config(),
             interfaces,
-            seed: seed(),
+            seed: u64::from_ne_bytes(secret()),
+            nonce_key: secret(),
         };
         let worker = Worker::start(settings).await.map_err(ServeError::Start)?;
         // The task ends by itself once nobody can ask it any more.
@@ -210,11 +211,13 @@ fn notify(states: &[NotifyState<'_>]) {
 }
 
 /// A secret of this process. Without the kernel's randomness there is the clock's.
-fn seed() -> u64 {
-    let mut octets = [0; 8];
+fn secret<const N: usize>() -> [u8; N] {
+    let mut octets = [0; N];
     let flags = rustix::rand::GetRandomFlags::empty();
-    match rustix::rand::getrandom(&mut octets, flags) {
-        Ok(8) => u64::from_ne_bytes(octets),
-        _ => crate::clock::now().boottime.0 ^ u64::from(std::process::id()) << 32,
+    if !matches!(rustix::rand::getrandom(&mut octets, flags), Ok(read) if read == N) {
+        let clock = crate::clock::now().boottime.0 ^ u64::from(std::process::id()) << 32;
+        let poor = clock.to_ne_bytes().into_iter().cycle();
+        octets.iter_mut().zip(poor).for_each(|(octet, poor)| *octet ^= poor);
     }
+    octets
 }

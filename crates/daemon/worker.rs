@@ -42,6 +42,8 @@ pub struct Settings {
     pub interfaces: Arc<Interfaces>,
     /// Keys the engine's hashes.
     pub seed: u64,
+    /// What clients' nonces follow from (RFC 6704).
+    pub nonce_key: [u8; 32],
 }
 
 /// What the control task asks of the worker; answered between turns.
@@ -205,6 +207,7 @@ impl Plane {
             Opened::open(&settings.state, settings.store.clone()).map_err(StartError::Store)?;
         let start = start(&opened, now);
         let mut engine = Engine::new(Arc::clone(config), pools.clone(), start, settings.seed);
+        engine.set_nonce_key(settings.nonce_key);
         let mut records = 0u64;
         let loaded = opened.load(|record| {
             records += 1;

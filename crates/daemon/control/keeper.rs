@@ -264,6 +264,11 @@ fn said(refusal: Refusal) -> &'static str {
     match refusal {
         Refusal::NoSuchLease => "no such lease",
         Refusal::NotInConflict => "lease is neither in conflict nor declined",
+        Refusal::NotBound => "lease is not bound",
+        Refusal::ReconfigureOff => "use-reconfigure is off: set it for the lease's server",
+        Refusal::NotReconfigurable => {
+            "the client did not say that it can be asked to renew (RFC 6704)"
+        }
         Refusal::StoreFailed => "the lease store fails: nothing was changed",
     }
 }

@@ -20,8 +20,10 @@ mod lease;
 mod leasequery;
 mod lifecycle;
 mod limits;
+mod nonce;
 mod orders;
 mod probe;
+mod reconfigure;
 mod release;
 mod reply;
 mod request;
@@ -43,7 +45,9 @@ use self::counters::Counters;
 use self::exchange::Exchange;
 use self::identity::{Kind, Traits};
 use self::limits::{MacLimits, Strikes};
+use self::nonce::{Nonce, Nonces};
 use self::probe::Probes;
+use self::reconfigure::Reconfigures;
 use self::restamp::Restamp;
 use self::service::{Services, Site};
 use self::store::Store;
@@ -72,6 +76,8 @@ pub struct Engine {
     store: Store,
     clock: Clock,
     restamp: Restamp,
+    nonces: Nonces,
+    reconfigures: Reconfigures,
     counters: Counters,
     /// Until when every new offer is probed first, because leases may be out that nobody knows.
     suspect_until: Boottime,
@@ -111,6 +117,8 @@ impl Engine {
             store: Store::default(),
             clock: Clock::new(start),
             restamp: Restamp::default(),
+            nonces: Nonces::new(seed),
+            reconfigures: Reconfigures::default(),
             counters: Counters::default(),
             suspect_until: start.now.boottime,
             parser: Some(Parser::default()),
@@ -130,6 +138,11 @@ impl Engine {
         self.suspect_until = lifecycle::after_seconds(now.boottime, longest.unwrap_or_default());
     }
 
+    /// Nonces for clients follow from this secret, which has to be as good as they.
+    pub fn set_nonce_key(&mut self, key: [u8; 32]) {
+        self.nonces.set_key(key);
+    }
+
     /// Takes one input; what it leads to is in `out`.
     pub fn handle(&mut self, now: Now, input: Input<'_>, out: &mut Outbox) {
         // What is due now is decided under the configuration of now.
@@ -146,6 +159,7 @@ impl Engine {
         };
         self.expire(now, out);
         self.watch_clock(now, out);
+        self.ask_again(now, out);
         match input {
             Input::Datagram(datagram) => self.datagram(now, &datagram, 0, out),
             Input::Probe(answer) => self.probe_answered(now, answer, out),
@@ -160,7 +174,8 @@ impl Engine {
     /// at once: so much was due that some was left over.
     #[must_use]
     pub fn deadline(&self) -> Option<Boottime> {
-        self.restamp_deadline().or_else(|| self.book.deadline())
+        let all = [self.restamp_deadline(), self.book.deadline(), self.reconfigures.deadline()];
+        all.into_iter().flatten().min()
     }
 
     /// Whether the indexes of the leases agree with each other and with the pools: for checkers.
@@ -354,12 +369,18 @@ impl Scratch {
     }
 
     /// Writes what the request says of its client; `known` is what was known of it.
-    fn write_client(&mut self, exchange: &Exchange<'_>, known: Option<&lease::Client>) {
+    fn write_client(
+        &mut self,
+        exchange: &Exchange<'_>,
+        known: Option<&lease::Client>,
+        nonce: Option<Nonce>,
+    ) {
         lease::Client::write(
             exchange.request,
             &exchange.hardware,
             &self.host_name,
             known,
+            nonce,
             &mut self.client,
         );
     }

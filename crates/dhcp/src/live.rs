@@ -275,6 +275,8 @@ fn lease_state(lease: &LeaseView) -> LeaseState {
         host_name: text(lease.host_name.as_bytes()),
         class_id: text(&lease.class_id),
         dynamic: Some(lease.fixed.is_none()),
+        reconfigure_last_sent: lease.reconfigure.and_then(|it| span(it.ago)),
+        reconfigure_status: lease.reconfigure.map(|it| it.status.name().to_owned()),
         about: lease.conflict.map(|mac| format!("{mac} answers for the address")),
         ..LeaseState::default()
     }
@@ -314,6 +316,7 @@ impl Roster {
         let Some(location) = location else { return Errand::Nothing };
         match order.verb.as_str() {
             "remove" => Errand::Order(Order::Remove(location)),
+            "send-reconfigure" => Errand::Order(Order::Reconfigure(location)),
             "check-status" => Errand::Order(Order::CheckStatus(location)),
             "comment" => Errand::Nothing,
             verb => Errand::Unknown(verb.into()),

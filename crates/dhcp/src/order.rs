@@ -33,6 +33,9 @@ pub enum Order {
     /// Probes a `conflict` or `declined` address again and frees it if nobody answers within half
     /// a second; answered by [`Answer::Done`] at once, as on RouterOS.
     CheckStatus(Location),
+    /// Asks the client of a bound lease to renew (RFC 3203); answered by [`Answer::Done`] once it
+    /// was asked.
+    Reconfigure(Location),
     /// A page of addresses taken from pools (`/ip pool used`); answered by [`Answer::Used`].
     Used {
         /// Addresses behind this location; from the first one if `None`.
@@ -83,6 +86,12 @@ pub enum Refusal {
     NoSuchLease,
     /// `check-status` is for `conflict` and `declined` addresses.
     NotInConflict,
+    /// Only the client of a bound lease can be asked to renew.
+    NotBound,
+    /// The lease's server does not `use-reconfigure`.
+    ReconfigureOff,
+    /// The client did not say that it can be asked to renew.
+    NotReconfigurable,
     /// The store cannot make it durable now.
     StoreFailed,
 }
@@ -117,6 +126,40 @@ pub struct LeaseView {
     pub last_seen: Option<Duration>,
     /// Who answered for the address, of a conflict.
     pub conflict: Option<Mac>,
+    /// What came of asking the client to renew, if it was asked.
+    pub reconfigure: Option<Reconfigure>,
+}
+
+/// How it stands with a client that was asked to renew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reconfigure {
+    /// What came of it.
+    pub status: ReconfigureStatus,
+    /// Since it was asked last.
+    pub ago: Duration,
+}
+
+/// What came of asking a client to renew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReconfigureStatus {
+    /// It was asked, and has time to do so.
+    Sent,
+    /// It has renewed.
+    Renewed,
+    /// It was asked several times and did not.
+    NoAnswer,
+}
+
+impl ReconfigureStatus {
+    /// The value of the property `reconfigure-status`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Renewed => "renewed",
+            Self::NoAnswer => "no-answer",
+        }
+    }
 }
 
 /// What a lease is doing, in RouterOS's words.

@@ -119,6 +119,8 @@ pub struct Binding {
     pub giaddr: Ipv4Addr,
     /// Option 82 as the relay sent it; empty if there was none.
     pub relay_agent: Box<[u8]>,
+    /// What the client believes a FORCERENEW by (RFC 6704); empty if it never asked for it.
+    pub nonce: Box<[u8]>,
 }
 
 impl Default for Binding {
@@ -133,6 +135,7 @@ impl Default for Binding {
             class_id: Box::default(),
             giaddr: Ipv4Addr::UNSPECIFIED,
             relay_agent: Box::default(),
+            nonce: Box::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ use dhcproto::v4::MessageType;
 use ipnet::Ipv4Net;
 
 use super::exchange::Exchange;
+use super::nonce::{self, Nonce};
 use crate::config::{Network, OptionEntry, OptionSet, Piece, Value};
 use crate::link::Interfaces;
 use crate::wire::{Enterprises, Message, RelayAgent, Reply, code, write_enterprise};
@@ -37,7 +38,9 @@ const PROTOCOL: &[u8] = &[
     code::CLIENT_ID,
     code::RAPID_COMMIT,
     code::RELAY_AGENT,
+    code::AUTHENTICATION,
     code::SUBNET_SELECTION,
+    code::FORCERENEW_NONCE_CAPABLE,
 ];
 
 /// A reply before it has bytes.
@@ -50,6 +53,8 @@ pub(super) struct Answer<'a> {
     pub(super) server_id: Ipv4Addr,
     /// Seconds; `None` where no lease is granted.
     pub(super) lease_time: Option<u32>,
+    /// What the client is told to believe a FORCERENEW by, and a number that grows.
+    pub(super) nonce: Option<(Nonce, u64)>,
     /// Whether it gives no address.
     pub(super) is_empty: bool,
     /// The client's name, cleaned.
@@ -147,6 +152,18 @@ impl Answer<'_> {
             //# A server MUST include this option in a DHCPACK message sent in a response to a
             //# DHCPDISCOVER message when completing the DHCPDISCOVER-DHCPACK message exchange.
             reply.option(code::RAPID_COMMIT, &[]);
+        }
+        if let Some(algorithms) = exchange.offers_nonce(message) {
+            reply.option(code::FORCERENEW_NONCE_CAPABLE, &algorithms);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc6704#section-3.1.3
+        //# The server records the Forcerenew nonce and transmits that nonce to the client in an
+        //# Authentication option in the DHCP ACK message.
+        if let Some((nonce, replay)) = &self.nonce {
+            reply.option_with(code::AUTHENTICATION, |out| {
+                nonce::told(nonce, *replay, out);
+                true
+            });
         }
         let echoed = |code| exchange.request.options.get(code);
         if let Some(uuid) = echoed(code::CLIENT_UUID) {

@@ -7,6 +7,7 @@ use super::book::LeaseId;
 use super::exchange::Exchange;
 use super::lease::{Client, State, Step};
 use super::lifecycle::{after_seconds, seconds_covering, seconds_until};
+use super::nonce::Nonce;
 use super::reply::Given;
 use crate::event::{Ended, Event, Silence};
 use crate::outbox::Outbox;
@@ -42,6 +43,8 @@ impl Engine {
         self.end_other_leases(exchange, id, out);
         let now = exchange.now;
         let lease = self.book.get(id);
+        let known = Some(&lease.client).filter(|_| lease.is_of(&exchange.traits()));
+        let shared = exchange.nonce(known, &mut self.nonces);
         let (state, was_offered) = (lease.state, lease.offers > 0);
         let bound = state.next(Step::Bind);
         let goes_on = state == State::Bound && lease.is_of(&exchange.traits());
@@ -50,7 +53,7 @@ impl Engine {
             let how = if goes_on { Ended::Restarted } else { Ended::Moved };
             self.tell(out, |engine| Event::Deassigned(engine.told(id), how));
         }
-        let same = self.take_over(exchange, id) && goes_on;
+        let same = self.take_over(exchange, id, shared.nonce()) && goes_on;
         self.unoffer(id);
         self.book.forget_displaced(id);
         // The ACK of a shorter lease may be lost; what was promised before holds as long.
@@ -68,6 +71,7 @@ impl Engine {
         lease.heard = now.boottime;
         let place = (lease.space, lease.address);
         self.strikes.is_well(place);
+        self.reconfigures.renewed(place);
         if !goes_on || was_offered {
             self.tell(out, |engine| Event::Assigned(engine.told(id)));
         }
@@ -81,7 +85,8 @@ impl Engine {
         out.record((place.0, space), place.1, self.clock.stamp(now), change, until);
         //= https://www.rfc-editor.org/rfc/rfc1534#section-2
         //# The server marks a binding for a BOOTP client as BOUND after sending the BOOTP BOOTREPLY
-        self.acknowledge(exchange, id, lease_time, message, true, out);
+        let nonce = shared.new().filter(|_| message.is_some());
+        self.acknowledge(exchange, id, (lease_time, message), nonce, true, out);
     }
 
     /// The time that is durable already is promised again, nothing more: the store does not work,
@@ -104,15 +109,15 @@ impl Engine {
             return;
         }
         self.book.get_mut(id).heard = now;
-        self.acknowledge(exchange, id, left, message, false, out);
+        self.acknowledge(exchange, id, (left, message), None, false, out);
     }
 
     fn acknowledge(
         &mut self,
         exchange: &Exchange<'_>,
         id: LeaseId,
-        lease_time: u32,
-        message: Option<MessageType>,
+        (lease_time, message): (u32, Option<MessageType>),
+        nonce: Option<Nonce>,
         promised: bool,
         out: &mut Outbox,
     ) {
@@ -126,6 +131,7 @@ impl Engine {
             parameters_of: address,
             lease_time: message.map(|_| lease_time),
             broadcast: exchange.wants_broadcast(),
+            nonce,
             promised,
         };
         self.give(exchange, Some(id), given, out);
@@ -151,10 +157,11 @@ impl Engine {
     }
 
     /// The lease takes over what the request says of its client; true if all was known.
-    fn take_over(&mut self, exchange: &Exchange<'_>, id: LeaseId) -> bool {
+    fn take_over(&mut self, exchange: &Exchange<'_>, id: LeaseId, nonce: Option<Nonce>) -> bool {
         let lease = self.book.get(id);
         let same_client = lease.is_of(&exchange.traits());
-        self.scratch.write_client(exchange, Some(&lease.client).filter(|_| same_client));
+        let known = Some(&lease.client).filter(|_| same_client);
+        self.scratch.write_client(exchange, known, nonce);
         let is_known = lease.client.is(&self.scratch.client);
         if is_known && same_client && lease.server == exchange.service.key {
             return true;

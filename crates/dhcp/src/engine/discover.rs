@@ -98,6 +98,7 @@ impl Engine {
             parameters_of,
             lease_time: Some(exchange.lease_time()),
             broadcast: true,
+            nonce: None,
             promised: false,
         };
         self.give(exchange, None, given, out);
@@ -267,6 +268,7 @@ impl Engine {
             parameters_of: address,
             lease_time: Some(lease_time),
             broadcast: unheard || exchange.wants_broadcast(),
+            nonce: None,
             promised: false,
         };
         self.give(exchange, Some(id), given, out);

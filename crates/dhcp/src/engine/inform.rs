@@ -43,6 +43,7 @@ impl Engine {
             parameters_of: address,
             lease_time: None,
             broadcast: exchange.wants_broadcast(),
+            nonce: None,
             promised: false,
         };
         self.give(exchange, None, given, out);

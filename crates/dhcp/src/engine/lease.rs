@@ -6,6 +6,7 @@ use leasehold_pool::{Claim, Quarantined, SpaceId};
 
 use super::book::LeaseId;
 use super::identity::{Kind, Traits};
+use super::nonce::Nonce;
 use super::supply::PoolNumber;
 use crate::client::Hardware;
 use crate::link::Mac;
@@ -179,7 +180,8 @@ impl Lease {
 /// A client as its lease remembers it, in one allocation.
 ///
 /// `htype:1 hlen:1 client-id:1 host-name:1 class-id:1 relay-agent:2`, the lengths; then `chaddr`,
-/// option 61, the cleaned host name, option 60, and, if there is an option 82, `giaddr` and it.
+/// option 61, the cleaned host name, option 60, if there is an option 82 `giaddr` and it, and what
+/// is left is the nonce that it shares with the server, if it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Client(Box<[u8]>);
 
@@ -193,6 +195,7 @@ impl Client {
         hardware: &Hardware,
         host_name: &str,
         known: Option<&Self>,
+        nonce: Option<Nonce>,
         out: &mut Vec<u8>,
     ) {
         let traits = Traits::of(request, hardware, Kind::Hardware);
@@ -204,6 +207,7 @@ impl Client {
             class_id: request.class_id(),
             giaddr: traits.giaddr,
             relay_agent: traits.relay_agent,
+            nonce: nonce.as_ref().map_or(&[], |nonce| &nonce[..]),
         };
         if let Some(known) = known.filter(|_| !request.is_relayed()) {
             said.giaddr = known.giaddr();
@@ -234,6 +238,7 @@ impl Client {
             class_id: &binding.class_id,
             giaddr: binding.giaddr,
             relay_agent: &binding.relay_agent,
+            nonce: &binding.nonce,
         };
         let mut bytes = Vec::new();
         said.write(&mut bytes);
@@ -252,6 +257,7 @@ impl Client {
             class_id: &[],
             giaddr: Ipv4Addr::UNSPECIFIED,
             relay_agent: &[],
+            nonce: &[],
         };
         said.write(&mut bytes);
         Self(bytes.into())
@@ -291,6 +297,11 @@ impl Client {
         self.part(4).get(4..).unwrap_or_default()
     }
 
+    /// What it shares with the server, if it can be made to renew.
+    pub(super) fn nonce(&self) -> Option<Nonce> {
+        self.part(5).try_into().ok()
+    }
+
     pub(super) fn traits(&self, told_by: Kind) -> Traits<'_> {
         Traits {
             told_by,
@@ -313,16 +324,19 @@ impl Client {
             class_id: self.class_id(),
             giaddr: self.giaddr(),
             relay_agent: self.relay_agent(),
+            nonce: self.part(5),
         }
     }
 
     fn part(&self, number: usize) -> &[u8] {
         let lengths = &self.0[1..LENGTHS];
         let relay_agent = usize::from(u16::from_be_bytes([lengths[4], lengths[5]]));
-        let start = lengths[..number].iter().map(|&length| usize::from(length)).sum::<usize>();
+        let relay = if relay_agent == 0 { 0 } else { relay_agent + 4 };
+        let short = lengths[..number.min(4)].iter().map(|&length| usize::from(length));
+        let start = short.sum::<usize>() + if number > 4 { relay } else { 0 };
         let length = match number {
-            4 if relay_agent == 0 => 0,
-            4 => relay_agent + 4,
+            4 => relay,
+            5 => self.0.len() - LENGTHS - start,
             _ => usize::from(lengths[number]),
         };
         &self.0[LENGTHS + start..LENGTHS + start + length]
@@ -338,6 +352,7 @@ struct Said<'a> {
     class_id: &'a [u8],
     giaddr: Ipv4Addr,
     relay_agent: &'a [u8],
+    nonce: &'a [u8],
 }
 
 impl Said<'_> {
@@ -359,6 +374,7 @@ impl Said<'_> {
             out.extend_from_slice(&self.giaddr.octets());
             out.extend_from_slice(relay_agent);
         }
+        out.extend_from_slice(self.nonce);
     }
 }
 
@@ -377,6 +393,7 @@ mod tests {
             class_id: b"MSFT 5.0"[..].into(),
             giaddr: Ipv4Addr::new(10, 0, 0, 1),
             relay_agent: [1, 1, 7].into(),
+            nonce: [9; 16].into(),
         }
     }
 
@@ -389,8 +406,10 @@ mod tests {
         assert_eq!(back.client_id, &*expected.client_id);
         assert_eq!((back.host_name, back.class_id), ("laptop", &b"MSFT 5.0"[..]));
         assert_eq!((back.giaddr, back.relay_agent), (expected.giaddr, &[1, 1, 7][..]));
+        assert_eq!((client.nonce(), back.nonce), (Some([9; 16]), &[9; 16][..]));
         let nobody = Client::restore(&Binding::default());
         assert_eq!((nobody.chaddr(), nobody.relay_agent()), (&[][..], &[][..]));
+        assert_eq!(nobody.nonce(), None);
     }
 
     #[test]

@@ -324,6 +324,7 @@ impl Engine {
             is_empty: false,
             server_id,
             lease_time: None,
+            nonce: None,
             host_name: lease.client.host_name(),
             fqdn: "",
             relay_agent: lease.client.relay_agent(),

@@ -68,7 +68,7 @@ impl Engine {
         pool: PoolNumber,
     ) -> LeaseId {
         let now = exchange.now.boottime;
-        self.scratch.write_client(exchange, None);
+        self.scratch.write_client(exchange, None, None);
         let settings = &exchange.config.settings;
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
         //# the server SHOULD NOT reuse the selected network address before the client responds to
@@ -141,7 +141,9 @@ impl Engine {
             }
         };
         self.record(now, id, change, out);
-        self.mac_limits.let_go(self.book.get(id));
+        let lease = self.book.get(id);
+        self.reconfigures.forget((lease.space, lease.address));
+        self.mac_limits.let_go(lease);
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.4
         //# The server SHOULD retain a record of the client's initialization parameters for possible
         //# reuse in response to subsequent requests from the client.

@@ -34,6 +34,9 @@ impl Engine {
             }
             Order::OfFixed(keys) => self.list_fixed(now.boottime, &keys),
             Order::Remove(location) => return self.remove(now, id, &location, out),
+            Order::Reconfigure(location) => {
+                return self.send_reconfigure(now, id, &location, out);
+            }
             Order::CheckStatus(location) => self.check_status(now.boottime, &location, out),
             Order::Used { after, limit } => self.list_used(after, limit),
             Order::Usage => self.usage(),
@@ -172,7 +175,7 @@ impl Engine {
         Answer::Done
     }
 
-    fn find_listed(&self, location: &Location) -> Option<LeaseId> {
+    pub(super) fn find_listed(&self, location: &Location) -> Option<LeaseId> {
         let id = self.book.at(self.place(location)?)?;
         is_listed(self.book.get(id)).then_some(id)
     }
@@ -221,6 +224,7 @@ impl Engine {
             expires_after: (lease.deadline != NEVER).then(|| now.until(lease.deadline)),
             age: since(lease.since),
             last_seen: (lease.heard != Boottime(0)).then(|| since(lease.heard)),
+            reconfigure: self.reconfigures.of((lease.space, lease.address), now),
             conflict: client.hardware().mac().filter(|_| lease.state == State::Conflict),
         }
     }

@@ -8,6 +8,7 @@ use super::Engine;
 use super::answer::Answer;
 use super::book::LeaseId;
 use super::exchange::Exchange;
+use super::nonce::Nonce;
 use crate::event::{Denied, Event};
 use crate::link::Mac;
 use crate::outbox::{Destination, Outbox};
@@ -32,6 +33,8 @@ pub(super) struct Given {
     pub(super) lease_time: Option<u32>,
     /// Whether it is broadcast although the client could take a unicast.
     pub(super) broadcast: bool,
+    /// What the client is told to believe a FORCERENEW by.
+    pub(super) nonce: Option<Nonce>,
     /// Whether it has to wait for the turn's records.
     pub(super) promised: bool,
 }
@@ -52,11 +55,13 @@ impl Engine {
         let server_id = self.server_id(exchange, given.parameters_of);
         let to = self.destination(exchange, server_id, given);
         let limit = self.limit(exchange, given.message.is_none());
+        let stamp = self.clock.stamp(exchange.now);
         let answer = Answer {
             message: given.message,
             address: given.parameters_of,
             server_id,
             lease_time: given.lease_time,
+            nonce: given.nonce.map(|nonce| (nonce, self.nonces.replay(stamp.0))),
             is_empty: given.address.is_unspecified(),
             host_name: &self.scratch.host_name,
             fqdn: &self.scratch.fqdn,

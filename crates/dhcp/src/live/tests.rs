@@ -21,6 +21,7 @@ fn view(last: u8, fixed: Option<u32>) -> LeaseView {
         age: Duration::from_secs(3661),
         last_seen: Some(Duration::from_secs(5)),
         conflict: None,
+        reconfigure: None,
     }
 }
 

@@ -190,7 +190,7 @@ menu! {
         /// Sends RADIUS Framed-Route as option 121.
         use_framed_as_classless: bool = preset("yes").not_obeyed(),
         /// May ask clients to renew (RFC 3203).
-        use_reconfigure: bool = preset("no").always().not_obeyed(),
+        use_reconfigure: bool = preset("no").always(),
         /// Command to run when a lease is bound or ends.
         lease_script: String = preset("").always().not_obeyed(),
         /// Where the dynamic queue of a lease is put.

@@ -5,6 +5,7 @@
 //! record   = version<<4|kind:1  space:text  address:4  at:varint  body
 //! Bound    = lease-time:4  server:text  htype:1  chaddr:text  client-id:text
 //!            host-name:text  class-id:text  relay-agent:text  [giaddr:4 if it is not empty]
+//!            [nonce:text if there is one]
 //! Renewed  = lease-time:4
 //! Released, Expired, Removed = nothing
 //! Quarantined = seconds:4  flags:1 (1: declined, 2: a MAC follows)  [mac:6]
@@ -102,7 +103,7 @@ impl Records {
         self.bytes.extend_from_slice(&[0, 0]);
         encode(&mut self.bytes, space, address, at, change);
         let length = self.bytes.len() - start - 2;
-        let length = u16::try_from(length).expect("six texts of at most 4 KiB each");
+        let length = u16::try_from(length).expect("seven texts of at most 4 KiB each");
         self.bytes[start..start + 2].copy_from_slice(&length.to_be_bytes());
         self.ends.push(self.bytes.len());
     }
@@ -179,6 +180,7 @@ pub(crate) struct BindingRef<'a> {
     pub(crate) class_id: &'a [u8],
     pub(crate) giaddr: Ipv4Addr,
     pub(crate) relay_agent: &'a [u8],
+    pub(crate) nonce: &'a [u8],
 }
 
 impl<'a> From<&'a Change> for ChangeRef<'a> {
@@ -194,6 +196,7 @@ impl<'a> From<&'a Change> for ChangeRef<'a> {
                 class_id: &binding.class_id,
                 giaddr: binding.giaddr,
                 relay_agent: &binding.relay_agent,
+                nonce: &binding.nonce,
             }),
             Change::Renewed { lease_time } => Self::Renewed { lease_time },
             Change::Released => Self::Released,
@@ -231,6 +234,9 @@ fn encode(out: &mut Vec<u8>, space: &str, address: Ipv4Addr, at: Wall, change: C
             text(out, binding.relay_agent);
             if !binding.relay_agent.is_empty() {
                 out.extend_from_slice(&binding.giaddr.octets());
+            }
+            if !binding.nonce.is_empty() {
+                text(out, binding.nonce);
             }
         }
         ChangeRef::Renewed { lease_time } => out.extend_from_slice(&lease_time.to_be_bytes()),
@@ -308,9 +314,13 @@ fn binding(bytes: &mut &[u8]) -> Result<Binding, Corrupt> {
         class_id: octets(bytes)?.into(),
         giaddr: Ipv4Addr::UNSPECIFIED,
         relay_agent: octets(bytes)?.into(),
+        nonce: Box::default(),
     };
     if !binding.relay_agent.is_empty() {
         binding.giaddr = Ipv4Addr::from(array::<4>(bytes)?);
+    }
+    if !bytes.is_empty() {
+        binding.nonce = octets(bytes)?.into();
     }
     Ok(binding)
 }

@@ -18,6 +18,7 @@ fn bound() -> Change {
         class_id: b"MSFT 5.0"[..].into(),
         giaddr: Ipv4Addr::new(10, 0, 0, 1),
         relay_agent: [1, 2, 0xff, 0].into(),
+        nonce: [0xab; 16].into(),
     }))
 }
 

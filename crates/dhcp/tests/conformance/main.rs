@@ -6,6 +6,7 @@ mod dec;
 mod disc;
 mod dur;
 mod ext;
+mod forcerenew;
 mod forms;
 mod garbage;
 mod hdr;
