@@ -38,9 +38,7 @@ const PROTOCOL: &[u8] = &[
     code::CLIENT_ID,
     code::RAPID_COMMIT,
     code::RELAY_AGENT,
-    code::AUTHENTICATION,
     code::SUBNET_SELECTION,
-    code::FORCERENEW_NONCE_CAPABLE,
 ];
 
 /// A reply before it has bytes.
@@ -153,18 +151,7 @@ impl Answer<'_> {
             //# DHCPDISCOVER message when completing the DHCPDISCOVER-DHCPACK message exchange.
             reply.option(code::RAPID_COMMIT, &[]);
         }
-        if let Some(algorithms) = exchange.offers_nonce(message) {
-            reply.option(code::FORCERENEW_NONCE_CAPABLE, &algorithms);
-        }
-        //= https://www.rfc-editor.org/rfc/rfc6704#section-3.1.3
-        //# The server records the Forcerenew nonce and transmits that nonce to the client in an
-        //# Authentication option in the DHCP ACK message.
-        if let Some((nonce, replay)) = &self.nonce {
-            reply.option_with(code::AUTHENTICATION, |out| {
-                nonce::told(nonce, *replay, out);
-                true
-            });
-        }
+        self.authentication(exchange, message, reply);
         let echoed = |code| exchange.request.options.get(code);
         if let Some(uuid) = echoed(code::CLIENT_UUID) {
             //= https://www.rfc-editor.org/rfc/rfc4578#section-2.3
@@ -185,6 +172,22 @@ impl Answer<'_> {
             //# option to any client that sends it, regardless of whether or not the client requests
             //# the option in a parameter request list.
             reply.option(code::SUBNET_SELECTION, subnet);
+        }
+    }
+
+    /// What a client needs to believe a FORCERENEW later on.
+    fn authentication(&self, exchange: &Exchange<'_>, message: MessageType, reply: &mut Reply) {
+        if let Some(algorithms) = exchange.offers_nonce(message) {
+            reply.option(code::FORCERENEW_NONCE_CAPABLE, &algorithms);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc6704#section-3.1.3
+        //# The server records the Forcerenew nonce and transmits that nonce to the client in an
+        //# Authentication option in the DHCP ACK message.
+        if let Some((nonce, replay)) = &self.nonce {
+            reply.option_with(code::AUTHENTICATION, |out| {
+                nonce::told(nonce, *replay, out);
+                true
+            });
         }
     }
 

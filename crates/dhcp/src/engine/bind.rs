@@ -85,7 +85,7 @@ impl Engine {
         out.record((place.0, space), place.1, self.clock.stamp(now), change, until);
         //= https://www.rfc-editor.org/rfc/rfc1534#section-2
         //# The server marks a binding for a BOOTP client as BOUND after sending the BOOTP BOOTREPLY
-        let nonce = shared.new().filter(|_| message.is_some());
+        let nonce = shared.unknown().filter(|_| message.is_some());
         self.acknowledge(exchange, id, (lease_time, message), nonce, true, out);
     }
 

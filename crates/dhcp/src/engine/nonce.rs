@@ -168,7 +168,7 @@ impl Shared {
     }
 
     /// What the client does not know yet.
-    pub(super) fn new(self) -> Option<Nonce> {
+    pub(super) fn unknown(self) -> Option<Nonce> {
         if let Self::New(nonce) = self { Some(nonce) } else { None }
     }
 }
