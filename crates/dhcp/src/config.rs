@@ -76,6 +76,8 @@ pub struct Server {
     pub conflict_detection: bool,
     /// Leases that one hardware address may hold.
     pub client_mac_limit: Option<u32>,
+    /// Leases that clients behind one port of a relay may hold.
+    pub circuit_lease_limit: Option<CircuitLimit>,
     /// Options of the server's sets.
     pub options: OptionSet,
     /// Option 15 where the network has no domain.
@@ -108,6 +110,7 @@ impl Default for Server {
             always_broadcast: false,
             conflict_detection: true,
             client_mac_limit: None,
+            circuit_lease_limit: None,
             options: OptionSet::default(),
             domain_suffix: Arc::from(""),
             rapid_commit: false,
@@ -147,6 +150,15 @@ pub enum BootpSupport {
     Static,
     /// From the pool too.
     Dynamic,
+}
+
+/// The properties `circuit-lease-limit` and `circuit-lease-action`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CircuitLimit {
+    /// So many.
+    pub leases: u32,
+    /// One more ends the one whose client was heard longest ago; else it is refused.
+    pub replace_oldest: bool,
 }
 
 /// The property `authoritative`.

@@ -22,6 +22,7 @@ mod lifecycle;
 mod limits;
 mod nonce;
 mod orders;
+mod port;
 mod probe;
 mod reconfigure;
 mod release;

@@ -108,6 +108,8 @@ pub enum Ended {
     Removed,
     /// Its client got another one, or another client took it over by the same static lease.
     Moved,
+    /// Another client on its port took its place: `circuit-lease-limit`.
+    Replaced,
     /// Its client began anew, and gets the same address.
     Restarted,
     /// Its client declined it.

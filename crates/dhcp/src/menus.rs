@@ -28,8 +28,8 @@ pub use option_value::{OptionValue, Piece, Variable};
 pub use pool::{NextPool, Pool, PoolUsage, PoolUsed, UsedAddress};
 pub use rate::{Rate, RateLimit};
 pub use server::{
-    AddressPool, Authoritative, BootpLeaseTime, BootpSupport, DelayThreshold, Identifier, MacLimit,
-    Queue, QueuePlace, Server, ServerState, UseRadius,
+    AddressPool, Authoritative, BootpLeaseTime, BootpSupport, DelayThreshold, Identifier,
+    LeaseLimit, LimitAction, Queue, QueuePlace, Server, ServerState, UseRadius,
 };
 
 use leasehold_routeros::value::Seconds;

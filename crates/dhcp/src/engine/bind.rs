@@ -49,6 +49,9 @@ impl Engine {
         let bound = state.next(Step::Bind);
         let goes_on = state == State::Bound && lease.is_of(&exchange.traits());
         let until = goes_on.then_some(lease.deadline);
+        if !goes_on {
+            self.make_room_on_port(exchange, out);
+        }
         if state == State::Bound && (!goes_on || was_offered) {
             let how = if goes_on { Ended::Restarted } else { Ended::Moved };
             self.tell(out, |engine| Event::Deassigned(engine.told(id), how));

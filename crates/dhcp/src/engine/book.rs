@@ -34,7 +34,7 @@ pub(super) struct Book {
     slots: Slots,
     locations: Locations,
     clients: Clients,
-    /// By hardware address and by client-id, whatever tells the clients apart; while asked for.
+    /// By hardware address, client-id and port, whatever tells the clients apart; while asked for.
     traits: Option<Clients>,
     due: Due,
 }
@@ -213,8 +213,8 @@ impl Book {
         }
     }
 
-    /// Leases whose clients may have this hardware address or client-id, on whatever server; none
-    /// unless they are kept. The caller compares.
+    /// Leases whose clients may have this hardware address, client-id or port, on whatever server;
+    /// none unless they are kept. The caller compares.
     pub(super) fn with_trait(&self, identity: &Identity<'_>) -> impl Iterator<Item = LeaseId> + '_ {
         let hash = self.clients.hash(ANY_SERVER, identity);
         self.traits.iter().flat_map(move |table| table.with(hash))
@@ -299,16 +299,16 @@ impl Book {
 /// Stands for every server where leases are found by a trait of their clients.
 const ANY_SERVER: ServerKey = ServerKey(u32::MAX);
 
-/// By hardware address and by client-id; nothing for a lease without a client.
-fn trait_hashes(clients: &Clients, lease: &Lease) -> [Option<u64>; 2] {
+/// By hardware address, client-id and port; nothing for a lease without a client.
+fn trait_hashes(clients: &Clients, lease: &Lease) -> [Option<u64>; 3] {
     if !lease.state.has_client() {
-        return [None; 2];
+        return [None; 3];
     }
     let client = &lease.client;
     let hardware = Identity::Hardware { htype: client.htype(), octets: client.chaddr() };
     let id = Some(client.client_id()).filter(|id| !id.is_empty()).map(Identity::Client);
     let hash = |identity| clients.hash(ANY_SERVER, &identity);
-    [Some(hash(hardware)), id.map(hash)]
+    [Some(hash(hardware)), id.map(hash), lease.traits().port().map(hash)]
 }
 
 /// A deadline that never comes.

@@ -190,7 +190,12 @@ impl Engine {
         //# The address requested in the 'Requested IP Address' option, if that address is valid and
         //# not already allocated, ELSE
         let wish = Wish { owner: Some(tag), preferred: requested, last };
-        let grant = self.pools.acquire(pool, wish).map_err(|_| Silence::PoolEmpty)?;
+        let grant = self.pools.acquire(pool, wish).or_else(|_| {
+            // A port may have a pool of its own: what the new client replaces is all there is.
+            self.make_room_on_port(exchange, out);
+            self.pools.acquire(pool, wish)
+        });
+        let grant = grant.map_err(|_| Silence::PoolEmpty)?;
         let is_old_friend = last == Some(grant.claim.address());
         let id = self.hold(exchange, grant.claim, number(grant.pool));
         //= https://www.rfc-editor.org/rfc/rfc2131#section-2.2
@@ -232,6 +237,7 @@ impl Engine {
 
     /// Whether the client may hold as many leases as one more.
     pub(super) fn within_limits(&self, exchange: &Exchange<'_>) -> Result<(), Silence> {
+        self.within_circuit_limit(exchange)?;
         let Some(limit) = exchange.server.client_mac_limit else { return Ok(()) };
         let held = self.mac_limits.count(exchange.service.key, exchange.hardware);
         let counts = !exchange.request.is_relayed();

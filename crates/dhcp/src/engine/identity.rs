@@ -110,7 +110,8 @@ impl<'a> Traits<'a> {
         }
     }
 
-    fn port(&self) -> Option<Identity<'a>> {
+    /// The port that the client is plugged into, if the relay says.
+    pub(super) fn port(&self) -> Option<Identity<'a>> {
         let agent = RelayAgent::new(self.relay_agent);
         let circuit = agent.circuit_id().unwrap_or_default();
         let remote = agent.remote_id().unwrap_or_default();

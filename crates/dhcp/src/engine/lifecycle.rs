@@ -136,9 +136,11 @@ impl Engine {
         let change = match how {
             Ended::Expired => ChangeRef::Expired,
             Ended::Released => ChangeRef::Released,
-            Ended::Removed | Ended::Moved | Ended::Restarted | Ended::Declined => {
-                ChangeRef::Removed
-            }
+            Ended::Removed
+            | Ended::Moved
+            | Ended::Replaced
+            | Ended::Restarted
+            | Ended::Declined => ChangeRef::Removed,
         };
         self.record(now, id, change, out);
         let lease = self.book.get(id);

@@ -75,6 +75,7 @@ reasons! {
         NotHolder: "silent-not-holder", "it does not hold the address";
         StoreFailed: "silent-store-failed", "the store cannot keep a new promise";
         MacLimit: "silent-mac-limit", "client-mac-limit is reached";
+        CircuitLimit: "silent-circuit-limit", "circuit-lease-limit is reached";
         Declines: "silent-declines", "it has declined too many addresses";
         Bootp: "silent-bootp", "BOOTP is not for it here";
         Inform: "silent-inform", "its address is in no network of this server";

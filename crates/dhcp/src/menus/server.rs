@@ -94,13 +94,23 @@ choice! {
 }
 
 choice! {
-    /// How many leases one MAC address may have.
-    pub enum MacLimit {
+    /// How many leases clients that share something may have.
+    pub enum LeaseLimit {
         /// Any number.
         Unlimited = "unlimited",
     } or {
         /// This many.
         Leases(Bounded<1, { u32::MAX as u64 }>),
+    }
+}
+
+choice! {
+    /// What becomes of a client that would have one lease too many.
+    pub enum LimitAction {
+        /// It gets nothing.
+        Refuse = "refuse",
+        /// It gets a lease, and the one whose client was heard longest ago ends.
+        ReplaceOldest = "replace-oldest",
     }
 }
 
@@ -181,7 +191,13 @@ menu! {
         /// Whether RADIUS is asked.
         use_radius: UseRadius = preset("no").always().not_obeyed(),
         /// How many leases one MAC address may have; relayed clients are not counted.
-        client_mac_limit: MacLimit = preset("unlimited"),
+        client_mac_limit: LeaseLimit = preset("unlimited"),
+        /// How many leases the clients behind one port of a relay or switch may have, by the
+        /// circuit-id and remote-id of option 82 (ours).
+        circuit_lease_limit: LeaseLimit = preset("unlimited"),
+        /// What becomes of a client beyond circuit-lease-limit: it is refused, or it replaces the
+        /// one that was heard longest ago, so that a swapped modem works at once (ours).
+        circuit_lease_action: LimitAction = preset("replace-oldest"),
         //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
         //# Servers SHOULD be implemented so that network administrators MAY choose to disable
         //# probes of newly allocated addresses.

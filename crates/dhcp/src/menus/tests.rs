@@ -99,7 +99,7 @@ fn the_how_tos_rows_are_read_into_typed_ones() {
     assert_eq!(server.lease_time.seconds(), 86_400);
     let AddressPool::Pool(pool) = server.address_pool else { panic!("{:?}", server.address_pool) };
     assert_eq!(pool.name(), Some("isp-pool"));
-    assert_eq!(server.client_mac_limit, MacLimit::Unlimited);
+    assert_eq!(server.client_mac_limit, LeaseLimit::Unlimited);
     let network = tree.rows::<Network>().remove(0).row.unwrap();
     assert_eq!(network.dns_server, [core::net::Ipv4Addr::new(8, 8, 8, 8)]);
     assert_eq!(network.next_server, None);

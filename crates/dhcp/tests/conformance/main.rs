@@ -17,6 +17,7 @@ mod leasequery;
 mod opt;
 mod packet;
 mod pools;
+mod port;
 mod rel;
 mod ren;
 mod reply;

@@ -1,6 +1,6 @@
 //! Pools, networks, servers, static leases and matchers, each from its menu's rows.
 
-use super::super::{Authoritative, BootpSupport, Identifiers, Relay};
+use super::super::{Authoritative, BootpSupport, CircuitLimit, Identifiers, Relay};
 use super::*;
 
 impl Compiler<'_> {
@@ -169,10 +169,11 @@ impl Compiler<'_> {
             },
             always_broadcast: row.always_broadcast,
             conflict_detection: row.conflict_detection,
-            client_mac_limit: match &row.client_mac_limit {
-                menus::MacLimit::Unlimited => None,
-                menus::MacLimit::Leases(limit) => u32::try_from(limit.number()).ok(),
-            },
+            client_mac_limit: leases(&row.client_mac_limit),
+            circuit_lease_limit: leases(&row.circuit_lease_limit).map(|leases| CircuitLimit {
+                leases,
+                replace_oldest: row.circuit_lease_action == menus::LimitAction::ReplaceOldest,
+            }),
             options: self.option_set(place, &[], ("dhcp-option-set", &row.dhcp_option_set)),
             domain_suffix: Arc::from(suffix),
             ipv6_only_preferred: seconds(&row.ipv6_only_preferred),
@@ -329,6 +330,13 @@ fn seconds(threshold: &menus::DelayThreshold) -> Option<u32> {
     match threshold {
         menus::DelayThreshold::None => None,
         menus::DelayThreshold::Time(time) => Some(time.seconds()),
+    }
+}
+
+fn leases(limit: &menus::LeaseLimit) -> Option<u32> {
+    match limit {
+        menus::LeaseLimit::Unlimited => None,
+        menus::LeaseLimit::Leases(limit) => u32::try_from(limit.number()).ok(),
     }
 }
 

@@ -1,0 +1,89 @@
+//! RLY: how many leases one port behind a relay may have.
+
+use leasehold_dhcp::config::{CircuitLimit, FixedLeases};
+use leasehold_dhcp::event::Silence;
+use leasehold_dhcp::{Config, Event};
+
+use crate::world::*;
+
+/// One lease for each port behind the relay.
+fn one_a_port(replace_oldest: bool) -> Config {
+    let mut config = config();
+    config.servers[2].circuit_lease_limit = Some(CircuitLimit { leases: 1, replace_oldest });
+    config
+}
+
+fn plugged(number: u32, port: &[u8; 2]) -> Packet {
+    Packet::client(number).relayed().option(82, &[&[1, 2], &port[..], b"\x02\x03olt"].concat())
+}
+
+#[test]
+fn rly_24_a_swapped_modem_works_at_once() {
+    let mut world = World::with(one_a_port(true));
+    let old = world.lease(&plugged(1, b"p1"));
+    let neighbour = world.lease(&plugged(2, b"p2"));
+    world.pass(seconds(5));
+    let new = world.lease(&plugged(3, b"p1"));
+    assert_ne!(new, old);
+    assert!(world.log().contains(&format!("far deassigned {old} for {}", mac(1))));
+    // The one that was taken out is a new client when it is heard again, and the last one wins.
+    let nak = world.ask(&plugged(1, b"p1").rebind(old));
+    assert_eq!((nak.kind(), nak.yiaddr()), (Some(5), old), "its address is still free");
+    assert!(world.log().contains(&format!("far deassigned {new} for {}", mac(3))));
+    // The neighbour keeps its own, also through a renewal, and nothing is replaced by renewing.
+    let before = world.count("deassigned");
+    assert_eq!(world.ask(&plugged(2, b"p2").rebind(neighbour)).yiaddr(), neighbour);
+    assert_eq!(world.ask(&plugged(1, b"p1").rebind(old)).yiaddr(), old);
+    assert_eq!(world.count("deassigned"), before);
+}
+
+#[test]
+fn rly_24_a_port_with_a_pool_of_one_address() {
+    let mut config = one_a_port(true);
+    config.pools[2] = pool("far-pool", far(200), far(200));
+    let mut world = World::with(config);
+    assert_eq!(world.lease(&plugged(1, b"p1")), far(200));
+    // Another port's client gets nothing for it.
+    world.silent(&plugged(2, b"p2").discover());
+    assert_eq!(world.lease(&plugged(3, b"p1")), far(200));
+    assert_eq!(world.disk.len(), 3, "bound, removed, bound");
+}
+
+#[test]
+fn rly_24_a_port_that_is_full_refuses() {
+    let mut world = World::with(one_a_port(false));
+    let held = world.lease(&plugged(1, b"p1"));
+    for packet in [plugged(2, b"p1").discover(), plugged(2, b"p1").reboot(far(150))] {
+        let event = world.silent(&packet);
+        assert!(matches!(event, Event::Silent { reason: Silence::CircuitLimit, .. }), "{event}");
+    }
+    assert_eq!(world.ask(&plugged(1, b"p1").rebind(held)).yiaddr(), held);
+    world.lease(&plugged(2, b"p2"));
+    // The same port of another switch is another port.
+    let other = Packet::client(4).relayed().option(82, b"\x01\x02p1\x02\x03msw");
+    world.lease(&other);
+    world.send(&Packet { ciaddr: held, ..plugged(1, b"p1") }.option(53, &[7]));
+    world.lease(&plugged(5, b"p1"));
+}
+
+#[test]
+fn rly_24_the_longest_unheard_goes_and_static_leases_stay() {
+    let mut config = one_a_port(true);
+    config.servers[2].circuit_lease_limit = Some(CircuitLimit { leases: 3, replace_oldest: true });
+    config.leases = FixedLeases::new(vec![fixed(1, far(10))]);
+    let mut world = World::with(config);
+    let leases = [1, 2, 3].map(|number| {
+        world.pass(seconds(1));
+        world.lease(&plugged(number, b"p1"))
+    });
+    assert_eq!(leases[0], far(10));
+    world.pass(seconds(10));
+    world.ask(&plugged(2, b"p1").rebind(leases[1]));
+    world.lease(&plugged(4, b"p1"));
+    let gone: Vec<_> = world.log().into_iter().filter(|line| line.contains("deassigned")).collect();
+    assert_eq!(gone, [format!("far deassigned {} for {}", leases[2], mac(3))]);
+    // What the store knows of ports counts after a restart.
+    let mut world = world.restarted(seconds(1));
+    world.lease(&plugged(5, b"p1"));
+    assert_eq!(world.count("deassigned"), 1);
+}
