@@ -4,13 +4,18 @@
 //! quotes it (`//= URL#section-N`, then `//# words`), a test quotes it with `//= type=test`, or the
 //! clause names conformance cases. `docs/rfc.md` is written from both; run the test to renew it.
 
+mod cases;
+mod source;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{fs, io};
 
 use serde::Deserialize;
+
+use self::source::{is_of_case, is_orphan, item_name, report, root, rust_files, test_functions};
 
 const URL: &str = "https://www.rfc-editor.org/rfc/rfc";
 
@@ -214,14 +219,6 @@ fn a_clause_that_nobody_obeys_is_reported() {
     assert!(!is_of_case("dec_03_of_05", "DEC-05"));
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn report(rule: &str, faults: &[String]) {
-    assert!(faults.is_empty(), "{rule}\n  {}\n", faults.join("\n  "));
-}
-
 /// White space folded, as quotes are compared.
 fn folded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -249,7 +246,7 @@ fn survey() -> (Survey, Vec<String>) {
             continue;
         }
         survey.tests.extend(test_functions(&text));
-        if file == "crates/dhcp/tests/rfc.rs" {
+        if file.starts_with("crates/dhcp/tests/rfc/") {
             continue;
         }
         let (found, wrong) = annotations(&file, &text);
@@ -257,56 +254,6 @@ fn survey() -> (Survey, Vec<String>) {
         faults.extend(wrong);
     }
     (survey, faults)
-}
-
-/// Whether a file of a test crate that has several is one of its modules; a file that nothing
-/// compiles tests nothing.
-fn is_orphan(file: &str) -> bool {
-    let Some((folder, name)) = file.rsplit_once('/') else { return false };
-    let is_of_tests = folder.starts_with("tests/") || folder.contains("/tests/");
-    if !is_of_tests || matches!(name, "main.rs" | "mod.rs") {
-        return false;
-    }
-    let parents = [format!("{folder}/main.rs"), format!("{folder}.rs"), format!("{folder}/mod.rs")];
-    let module = format!("mod {};", name.trim_end_matches(".rs"));
-    let mut texts = parents.iter().filter_map(|path| fs::read_to_string(root().join(path)).ok());
-    !texts.any(|text| text.lines().any(|line| line.ends_with(&module)))
-}
-
-/// Every Rust file under `crates` and `tests`, as a path from the root, in order.
-fn rust_files() -> BTreeSet<String> {
-    let mut files = BTreeSet::new();
-    let mut folders = vec![PathBuf::from("crates"), PathBuf::from("tests")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(root().join(&folder)).expect("a source folder can be read") {
-            let entry = entry.expect("its entries can be read");
-            let path = folder.join(entry.file_name());
-            if entry.path().is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                files.insert(path.to_string_lossy().into_owned());
-            }
-        }
-    }
-    files
-}
-
-/// Names of functions under a `#[test]`.
-fn test_functions(text: &str) -> impl Iterator<Item = String> {
-    let mut marked = false;
-    text.lines().map(str::trim_start).filter_map(move |line| {
-        marked |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
-        let name = item_name(line)?;
-        std::mem::take(&mut marked).then(|| name.to_owned())
-    })
-}
-
-/// Whether a test function is named after a case: `sel_01_…`, or `sel_01_04_…` for two of them.
-fn is_of_case(test: &str, case: &str) -> bool {
-    let Some((family, number)) = case.split_once('-') else { return false };
-    let mut words = test.split('_');
-    words.next() == Some(&*family.to_lowercase())
-        && words.take_while(|word| word.parse::<u8>().is_ok()).any(|word| word == number)
 }
 
 /// The annotations of a file, and those whose form is wrong.
@@ -372,22 +319,6 @@ fn item<'a>(lines: &[&'a str], start: usize, end: usize) -> Option<&'a str> {
         inside = indentation(line) + usize::from(continues);
     }
     None
-}
-
-/// The name that a line declares: a function's, type's or constant's.
-fn item_name(line: &str) -> Option<&str> {
-    let mut words = line.split_whitespace();
-    let mut word = words.next()?;
-    while ["pub", "pub(crate)", "pub(super)", "async", "unsafe", "const"].contains(&word) {
-        let after = words.next()?;
-        if word == "const" && after != "fn" && after != "unsafe" {
-            return Some(after.trim_end_matches(':'));
-        }
-        word = after;
-    }
-    let declares = ["fn", "struct", "enum", "trait", "static", "type", "mod", "macro_rules!"];
-    let name = declares.contains(&word).then(|| words.next()).flatten()?;
-    name.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().filter(|name| !name.is_empty())
 }
 
 fn clause_faults(rfc: &Rfc) -> Vec<String> {
