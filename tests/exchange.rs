@@ -21,6 +21,8 @@ mod option;
 mod relay;
 #[path = "exchange/request.rs"]
 mod request;
+#[path = "exchange/rogue.rs"]
+mod rogue;
 
 use std::net::Ipv4Addr;
 

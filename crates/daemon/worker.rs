@@ -285,6 +285,7 @@ impl Plane {
         let Self { engine, outbox, sockets, .. } = self;
         sockets.receive(DRAIN, |arrival| match arrival {
             Arrival::Datagram(datagram) => engine.handle(now, Input::Datagram(datagram), outbox),
+            Arrival::Server(datagram) => engine.handle(now, Input::Server(datagram), outbox),
             Arrival::Probe(answer) => engine.handle(now, Input::Probe(answer), outbox),
             Arrival::Broken(IfIndex(interface), broken) => {
                 let kind = broken.counter();
@@ -444,6 +445,10 @@ impl Plane {
         for unheard in self.sockets.adopt(Arc::clone(&self.interfaces), served) {
             let sockets::Unheard { interface, error } = unheard;
             tracing::error!(%interface, "cannot hear the clients on {interface}: {error}");
+        }
+        let watched = self.config.alerts.iter().map(|alert| &alert.interface);
+        for sockets::Unheard { interface, error } in self.sockets.watch(watched) {
+            tracing::error!(%interface, "cannot watch {interface} for other servers: {error}");
         }
         self.servers.follow(servers, &self.interfaces);
     }

@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use leasehold_dhcp::config::{Config, Relay};
+use leasehold_dhcp::wire::searcher;
 use leasehold_dhcp::{Interface, Interfaces, Mac};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -16,8 +17,9 @@ use crate::net::sys::Receiver;
 use crate::probe::Client;
 use crate::probe::message::code;
 
-/// How long servers and hosts have to answer.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// How long other servers have to answer: some first ping what they offer, for three seconds, and
+/// one after another.
+const PATIENCE: Duration = Duration::from_secs(8);
 /// Addresses that are asked for on one link.
 const SWEEP: usize = 4096;
 /// Requests between pauses, so that nobody's neighbour table or limit is overrun.
@@ -48,9 +50,7 @@ pub(super) fn examine(
 
 /// DHCP servers that are not this machine.
 fn servers(interface: &Interface, found: &mut Findings) -> io::Result<()> {
-    // A station of its own, locally administered: no client's lease is touched.
-    let [_, b, c, d, e, f] = interface.mac.0;
-    let mut client = Client::open(interface, Mac([0x06, b, c, d, e, f ^ 0x55]))?;
+    let mut client = Client::open(interface, searcher(interface.mac))?;
     for offer in client.discover(PATIENCE).map_err(io::Error::other)? {
         let server = offer.message.address(code::SERVER).unwrap_or(offer.source);
         let ours = interface.addresses.iter().any(|net| net.addr() == server);

@@ -42,6 +42,21 @@ pub(crate) const fn direct(port: u16) -> [SockFilter; 11] {
     ]
 }
 
+/// For a cooked packet socket: UDP datagrams to `port`, no fragments.
+pub(crate) const fn to_clients(port: u16) -> [SockFilter; 9] {
+    [
+        op(LD_B, 9),
+        test(JEQ, 17, 0, 6),
+        op(LD_H, 6),
+        test(JSET, 0x3fff, 4, 0),
+        op(LDX_HEADER, 0),
+        op(LD_H_X, 2),
+        test(JEQ, port as u32, 0, 1),
+        op(RET, ALL),
+        op(RET, 0),
+    ]
+}
+
 /// For a UDP socket, whose first octet is the UDP header's: what was sent to this host alone, and
 /// broadcasts of relays. Broadcasts of direct clients are the packet sockets'.
 pub(crate) const ROUTED: [SockFilter; 6] = [
@@ -113,6 +128,18 @@ mod tests {
             assert!(!passes(&filter, &other), "{why}");
         }
         assert!(!passes(&filter, &packet(67, [0; 4])[..40]), "cut before giaddr");
+    }
+
+    #[test]
+    fn what_is_for_clients_passes_with_and_without_a_relay() {
+        let filter = to_clients(68);
+        assert!(
+            passes(&filter, &packet(68, [0; 4])) && passes(&filter, &packet(68, [10, 0, 0, 1]))
+        );
+        assert!(!passes(&filter, &packet(67, [0; 4])), "another port");
+        let mut fragment = packet(68, [0; 4]);
+        fragment[7] = 1;
+        assert!(!passes(&filter, &fragment));
     }
 
     #[test]

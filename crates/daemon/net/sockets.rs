@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use leasehold_dhcp::input::ProbeAnswer;
 use leasehold_dhcp::outbox::{Batch, Probe};
-use leasehold_dhcp::{Datagram, Destination, IfIndex, Interfaces};
+use leasehold_dhcp::wire::{self, CLIENT_PORT};
+use leasehold_dhcp::{Datagram, Destination, IfIndex, Interfaces, Mac};
 use rustix::event::epoll;
-use socket2::Socket;
+use socket2::{SockFilter, Socket};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -26,6 +27,8 @@ use super::sys::{self, From, Received, Receiver, Sending, To};
 pub enum Arrival<'a> {
     /// A datagram for the engine.
     Datagram(Datagram<'a>),
+    /// What a server said to a client on a watched link.
+    Server(Datagram<'a>),
     /// Somebody has an address.
     Probe(ProbeAnswer),
     /// A packet that is no whole datagram, and the rule that it breaks.
@@ -51,6 +54,7 @@ pub struct Traffic {
 pub struct Sockets {
     wait: AsyncFd<OwnedFd>,
     links: BTreeMap<IfIndex, PacketSocket>,
+    watched: BTreeMap<IfIndex, PacketSocket>,
     routed: RoutedSocket,
     arp: ArpSocket,
     echo: EchoSocket,
@@ -76,6 +80,8 @@ const ROUTED: u64 = 0;
 const ARP: u64 = 1;
 const ECHO: u64 = 2;
 const LINKS: u64 = 16;
+/// Behind all interfaces' numbers: the sockets that hear other servers.
+const WATCHED: u64 = 1 << 40;
 const READY: usize = 64;
 
 impl Sockets {
@@ -92,6 +98,7 @@ impl Sockets {
         Ok(Self {
             wait: sys::awaitable(all)?,
             links: BTreeMap::new(),
+            watched: BTreeMap::new(),
             routed,
             arp,
             echo,
@@ -119,7 +126,7 @@ impl Sockets {
             if !interface.running || self.links.contains_key(&interface.index) {
                 continue;
             }
-            match self.listen_on(interface.index) {
+            match self.listen_on(interface.index, &filter::direct(self.port), LINKS) {
                 Ok(socket) => drop(self.links.insert(interface.index, socket)),
                 Err(error) => unheard.push(Unheard { interface: Arc::clone(name), error }),
             }
@@ -128,6 +135,26 @@ impl Sockets {
         let own = interfaces.iter().flat_map(|it| it.addresses.iter().map(|net| net.addr()));
         self.own = own.collect();
         self.interfaces = interfaces;
+        unheard
+    }
+
+    /// Opens sockets for what servers say on the links that are watched, closes the others.
+    pub fn watch<'a>(&mut self, watched: impl IntoIterator<Item = &'a Arc<str>>) -> Vec<Unheard> {
+        let mut unheard = Vec::new();
+        let mut wanted = BTreeSet::new();
+        for name in watched {
+            let interface = self.interfaces.named(name).filter(|it| it.running);
+            let Some(index) = interface.map(|it| it.index) else { continue };
+            wanted.insert(index);
+            if self.watched.contains_key(&index) {
+                continue;
+            }
+            match self.listen_on(index, &filter::to_clients(CLIENT_PORT), WATCHED) {
+                Ok(socket) => drop(self.watched.insert(index, socket)),
+                Err(error) => unheard.push(Unheard { interface: Arc::clone(name), error }),
+            }
+        }
+        self.watched.retain(|index, _| wanted.contains(index));
         unheard
     }
 
@@ -215,13 +242,27 @@ impl Sockets {
                 self.arp.ask(interface, own, target, refuse);
             }
             Probe::Echo { target } => self.echo.ask(target, refuse),
+            Probe::Servers { interface, xid } => {
+                let Some(own) = self.interfaces.get(interface).map(|it| it.mac) else { return };
+                let payload = &wire::search(wire::searcher(own), xid);
+                let source = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, CLIENT_PORT);
+                let target = SocketAddrV4::new(Ipv4Addr::BROADCAST, self.port);
+                let Some(header) = &frame::headers(source, target, payload) else { return };
+                let to = To::Link(packet::station(interface, Mac::BROADCAST));
+                sys::send(self.out.as_fd(), &[Sending { to, header, payload }], refuse);
+            }
         }
         self.traffic.refused += refused;
     }
 
-    fn listen_on(&self, interface: IfIndex) -> io::Result<PacketSocket> {
-        let socket = PacketSocket::open(interface, &filter::direct(self.port))?;
-        listen(self.wait.get_ref(), socket.as_fd(), LINKS + u64::from(interface.0))?;
+    fn listen_on(
+        &self,
+        interface: IfIndex,
+        filter: &[SockFilter],
+        tokens: u64,
+    ) -> io::Result<PacketSocket> {
+        let socket = PacketSocket::open(interface, filter)?;
+        listen(self.wait.get_ref(), socket.as_fd(), tokens + u64::from(interface.0))?;
         Ok(socket)
     }
 
@@ -236,8 +277,11 @@ impl Sockets {
             ARP => self.arp.as_fd(),
             ECHO => self.echo.as_fd(),
             link => {
-                let index = u32::try_from(link - LINKS).map_or(IfIndex(0), IfIndex);
-                let Some(socket) = self.links.get(&index) else { return 0 };
+                let watched = link >= WATCHED;
+                let (all, first) =
+                    if watched { (&self.watched, WATCHED) } else { (&self.links, LINKS) };
+                let index = u32::try_from(link - first).map_or(IfIndex(0), IfIndex);
+                let Some(socket) = all.get(&index) else { return 0 };
                 socket.as_fd()
             }
         };
@@ -248,13 +292,16 @@ impl Sockets {
                 ROUTED => self.routed_arrival(&received),
                 ARP => ArpSocket::answer(&received).map(Arrival::Probe),
                 ECHO => self.echo.answer(&received).map(Arrival::Probe),
+                WATCHED.. => watched_arrival(&received),
                 _ => self.link_arrival(&received),
             };
             match &arrival {
                 Some(Arrival::Datagram(_)) => self.traffic.received += 1,
                 Some(Arrival::Broken(..)) => self.traffic.broken += 1,
-                None if token == ROUTED || token >= LINKS => self.traffic.twice += 1,
-                Some(Arrival::Probe(_)) | None => {}
+                None if token == ROUTED || (LINKS..WATCHED).contains(&token) => {
+                    self.traffic.twice += 1
+                }
+                Some(Arrival::Probe(_) | Arrival::Server(_)) | None => {}
             }
             if let Some(arrival) = arrival {
                 each(arrival);
@@ -268,10 +315,7 @@ impl Sockets {
         if !packet::is_ours(received) {
             return None;
         }
-        let known = libc::TP_STATUS_CSUMNOTREADY | libc::TP_STATUS_CSUM_VALID;
-        let trusted = received.told.status & known != 0;
-        let checksum = if trusted { Checksum::Trust } else { Checksum::Verify };
-        let udp = match frame::parse(received.bytes, checksum) {
+        let udp = match frame::parse(received.bytes, checksum(received)) {
             Ok(udp) => udp,
             Err(broken) => return Some(Arrival::Broken(interface, broken)),
         };
@@ -302,6 +346,26 @@ impl Sockets {
             payload,
         }))
     }
+}
+
+/// What somebody said to a client; what is broken is not worth a word.
+fn watched_arrival<'a>(received: &Received<'a>) -> Option<Arrival<'a>> {
+    let From::Link { interface, mac, .. } = received.from else { return None };
+    let udp = packet::is_ours(received).then(|| frame::parse(received.bytes, checksum(received)));
+    let udp = udp?.ok()?;
+    Some(Arrival::Server(Datagram {
+        interface,
+        link_source: mac,
+        source: udp.source,
+        destination: *udp.target.ip(),
+        payload: udp.payload,
+    }))
+}
+
+/// Who answers for the checksum: nobody has made it yet where a local peer sent the frame.
+fn checksum(received: &Received<'_>) -> Checksum {
+    let known = libc::TP_STATUS_CSUMNOTREADY | libc::TP_STATUS_CSUM_VALID;
+    if received.told.status & known != 0 { Checksum::Trust } else { Checksum::Verify }
 }
 
 const ZERO: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };

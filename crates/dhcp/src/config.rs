@@ -16,6 +16,7 @@ pub use self::fixed::{FixedAddress, FixedLease, FixedLeases, Identifiers, Shown}
 pub use self::network::{Network, Networks};
 pub use self::option::{OptionEntry, OptionSet, Piece, RadiusString, Value};
 pub use self::orphan::Orphaned;
+use crate::link::Mac;
 
 /// A whole configuration. Built by the control task, or by hand in tests; never changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct Config {
     /// Addresses covered by objects that are disabled or invalid: never given out for their sake,
     /// and nobody who asks for one is told NAK.
     pub withheld: Vec<Withheld>,
+    /// Links on which other servers are looked for.
+    pub alerts: Vec<Alert>,
     /// What applies to all servers.
     pub settings: Settings,
 }
@@ -204,6 +207,17 @@ pub struct PoolSpec {
     pub ranges: Vec<RangeInclusive<Ipv4Addr>>,
     /// The pool that is asked when this one is empty. Chains may loop.
     pub next: Option<PoolIndex>,
+}
+
+/// One enabled `/ip dhcp-server alert`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// The interface that is watched, by name.
+    pub interface: Arc<str>,
+    /// Servers that are allowed, by their stations.
+    pub valid_servers: Vec<Mac>,
+    /// Seconds until a server that was found is forgotten, and told again.
+    pub timeout: Option<u32>,
 }
 
 /// Addresses that a disabled or invalid object covers.

@@ -4,6 +4,7 @@
 //! that has to be answered first, a store that has to write first, are states of a lease.
 
 mod adopt;
+mod alert;
 mod answer;
 mod bind;
 mod book;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 
 use leasehold_pool::Pools;
 
+use self::alert::Alerts;
 use self::book::Book;
 use self::clock::Clock;
 use self::counters::Counters;
@@ -79,6 +81,7 @@ pub struct Engine {
     restamp: Restamp,
     nonces: Nonces,
     reconfigures: Reconfigures,
+    alerts: Alerts,
     counters: Counters,
     /// Until when every new offer is probed first, because leases may be out that nobody knows.
     suspect_until: Boottime,
@@ -120,6 +123,7 @@ impl Engine {
             restamp: Restamp::default(),
             nonces: Nonces::new(seed),
             reconfigures: Reconfigures::default(),
+            alerts: Alerts::default(),
             counters: Counters::default(),
             suspect_until: start.now.boottime,
             parser: Some(Parser::default()),
@@ -161,8 +165,10 @@ impl Engine {
         self.expire(now, out);
         self.watch_clock(now, out);
         self.ask_again(now, out);
+        self.search_servers(now, out);
         match input {
             Input::Datagram(datagram) => self.datagram(now, &datagram, 0, out),
+            Input::Server(datagram) => self.server_heard(now, &datagram, out),
             Input::Probe(answer) => self.probe_answered(now, answer, out),
             Input::Order(id, order) => self.order(now, id, order, out),
             Input::Abandoned(abandoned) => self.abandoned(now, abandoned, out),
@@ -175,7 +181,12 @@ impl Engine {
     /// at once: so much was due that some was left over.
     #[must_use]
     pub fn deadline(&self) -> Option<Boottime> {
-        let all = [self.restamp_deadline(), self.book.deadline(), self.reconfigures.deadline()];
+        let all = [
+            self.restamp_deadline(),
+            self.book.deadline(),
+            self.reconfigures.deadline(),
+            self.alerts.deadline(),
+        ];
         all.into_iter().flatten().min()
     }
 
@@ -220,6 +231,9 @@ impl Engine {
         let config = Arc::clone(&self.config);
         if attempt == 0 {
             self.counters.received(request.message);
+        }
+        if self.alerts.is_search(&request.hardware) {
+            return self.silent(None, request, Silence::OwnSearch, out);
         }
         if request.message == Message::LeaseQuery {
             return self.leasequery(now, &config, request, datagram, out);

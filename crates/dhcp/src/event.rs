@@ -78,6 +78,15 @@ pub enum Event {
         /// Why.
         reason: Silence,
     },
+    /// A server that is not allowed was found on a watched link.
+    UnknownServer {
+        /// The name of the interface.
+        interface: Arc<str>,
+        /// The server's station, or that of the relay before it.
+        mac: Mac,
+        /// Its address.
+        address: Ipv4Addr,
+    },
     /// The store failed: no new promise is made, none is broken.
     StoreFailed,
     /// The store works again.
@@ -127,6 +136,7 @@ impl Event {
             | Self::Declined(_)
             | Self::ProxyArp { .. } => "dhcp,warning",
             Self::PoolEmpty { .. } => "dhcp,error",
+            Self::UnknownServer { .. } => "dhcp,critical,error",
             Self::StoreFailed => "dhcp,critical,error",
             Self::Malformed { .. } | Self::Denied { .. } | Self::Silent { .. } => "dhcp,debug",
         }
@@ -143,6 +153,7 @@ impl Event {
             Self::Conflict { .. } => "conflict",
             Self::Declined(_) => "declined",
             Self::ProxyArp { .. } => "proxy-arp",
+            Self::UnknownServer { .. } => "unknown-server",
             Self::Malformed { rule, .. } => rule.counter(),
             Self::Denied { reason, .. } => reason.counter(),
             Self::Silent { reason, .. } => reason.counter(),
@@ -165,6 +176,7 @@ impl Event {
             | Self::Silent { client, .. } => Some(*client),
             Self::Conflict { .. }
             | Self::ProxyArp { .. }
+            | Self::UnknownServer { .. }
             | Self::StoreFailed
             | Self::StoreRecovered => None,
         }
@@ -212,6 +224,10 @@ impl fmt::Display for Event {
             }
             Self::Silent { server: None, client, reason } => {
                 write!(f, "no answer for {client}: {reason}")
+            }
+            Self::UnknownServer { interface, mac, address } => {
+                write!(f, "dhcp alert on {interface}: discovered unknown dhcp server, ")?;
+                write!(f, "mac {mac}, ip {address}")
             }
             Self::StoreFailed => {
                 f.write_str("lease store failed: no new leases, renewals keep their remaining time")

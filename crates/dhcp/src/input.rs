@@ -16,6 +16,8 @@ use crate::time::{Now, Wall};
 pub enum Input<'a> {
     /// A UDP payload that arrived on port 67.
     Datagram(Datagram<'a>),
+    /// A UDP payload that arrived on the clients' port 68: another server's word, or our own.
+    Server(Datagram<'a>),
     /// Somebody answered for an address (ARP reply, or ICMP echo reply with no MAC).
     Probe(ProbeAnswer),
     /// The machine's interfaces changed. Addresses of our own are kept out of pools by the

@@ -14,8 +14,8 @@ use leasehold_routeros::{Cells, Id, Live, LiveRow, Menu, Row, Tree, Want};
 use crate::config::Flaw;
 use crate::link::Interfaces;
 use crate::menus::{
-    self, ClientIdText, LeaseState, LeaseStatus, PoolUsage, Seen, ServerState, Span, UsedAddress,
-    lease_id,
+    self, AlertState, ClientIdText, LeaseState, LeaseStatus, PoolUsage, Seen, ServerState, Span,
+    UsedAddress, lease_id,
 };
 use crate::order::{Answer, LeaseView, Order, Status, UsedView};
 use crate::record::Location;
@@ -26,6 +26,8 @@ use crate::wire::RelayAgent;
 pub struct Roster {
     pools: BTreeMap<Id, String>,
     servers: BTreeMap<Id, ServerRow>,
+    /// Interfaces of the rows that look for other servers.
+    alerts: BTreeMap<Id, String>,
     /// Address spaces in the order of their numbers; the first is `main`, as the empty string.
     spaces: Vec<Box<str>>,
     flaws: BTreeMap<(&'static str, Id), String>,
@@ -56,6 +58,10 @@ impl Roster {
             let Ok(row) = server.row else { continue };
             let has_address = !row.server_address.is_unspecified();
             roster.servers.insert(server.id, ServerRow { interface: row.interface.0, has_address });
+        }
+        for alert in tree.rows::<menus::Alert>() {
+            let Ok(row) = alert.row else { continue };
+            roster.alerts.insert(alert.id, row.interface.0);
         }
         for flaw in flaws {
             let said = roster.flaws.entry((flaw.path, flaw.id)).or_default();
@@ -99,6 +105,9 @@ impl Roster {
             Want::Overlay(menu, ids) if is(menu, menus::Pool::menu()) => self.usage(ids, ask),
             Want::Overlay(menu, ids) if is(menu, menus::Server::menu()) => {
                 ids.iter().filter_map(|id| self.server(*id, interfaces)).collect()
+            }
+            Want::Overlay(menu, ids) if is(menu, menus::Alert::menu()) => {
+                self.found(ids, interfaces, ask)
             }
             _ => Vec::new(),
         }
@@ -190,6 +199,26 @@ impl Roster {
             LiveRow { id: *id, cells: state.cells() }
         };
         ids.iter().map(row).collect()
+    }
+
+    fn found(
+        &self,
+        ids: &[Id],
+        interfaces: &Interfaces,
+        ask: &mut dyn FnMut(Order) -> Answer,
+    ) -> Vec<LiveRow> {
+        let Answer::Alerts(alerts) = ask(Order::Alerts) else { return Vec::new() };
+        let row = |id: &Id| {
+            let interface = self.alerts.get(id)?;
+            let found = alerts.iter().find(|alert| *alert.interface == **interface);
+            let unknown = found.map(|alert| alert.unknown.clone());
+            let state = AlertState {
+                invalid: Some(interfaces.named(interface).is_none()),
+                unknown_server: unknown.filter(|unknown| !unknown.is_empty()),
+            };
+            Some(LiveRow { id: *id, cells: state.cells() })
+        };
+        ids.iter().filter_map(row).collect()
     }
 
     fn server(&self, id: Id, interfaces: &Interfaces) -> Option<LiveRow> {
@@ -301,6 +330,12 @@ impl Roster {
     /// What the engine has to do for a command that the tree passed on.
     #[must_use]
     pub fn errand(&self, order: &leasehold_routeros::Order) -> Errand {
+        if order.menu.path == menus::Alert::menu().path && order.verb == "reset-alert" {
+            return match self.alerts.get(&order.row.id) {
+                Some(interface) => Errand::Order(Order::ResetAlert(interface.as_str().into())),
+                None => Errand::Nothing,
+            };
+        }
         if order.menu.path != menus::Lease::menu().path {
             return Errand::Unknown(order.verb.clone());
         }

@@ -43,6 +43,10 @@ pub enum Order {
         /// At most so many.
         limit: usize,
     },
+    /// Servers that were found on watched links; answered by [`Answer::Alerts`].
+    Alerts,
+    /// Forgets the servers that were found on this interface; answered by [`Answer::Done`].
+    ResetAlert(Box<str>),
     /// What every pool has and gave; answered by [`Answer::Usage`].
     Usage,
     /// What was counted since the engine began; answered by [`Answer::Counters`].
@@ -71,6 +75,8 @@ pub enum Answer {
     },
     /// The pools, in the order of the configuration.
     Usage(Vec<PoolUsage>),
+    /// The watched links, in the order of the configuration.
+    Alerts(Vec<AlertView>),
     /// Name and count, by name.
     Counters(Vec<(&'static str, u64)>),
     /// It is done, and durable.
@@ -200,6 +206,15 @@ pub struct UsedView {
     pub location: Location,
     /// The client that has it; the owner is `DHCP`.
     pub info: Hardware,
+}
+
+/// A watched link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertView {
+    /// The name of its interface.
+    pub interface: Arc<str>,
+    /// Stations of the servers that were found on it and are not allowed.
+    pub unknown: Vec<Mac>,
 }
 
 /// What a pool has and gave.

@@ -96,6 +96,13 @@ pub enum Probe {
         /// Who is looked for.
         target: Ipv4Addr,
     },
+    /// A DISCOVER for whatever other servers there are, from [`searcher`](crate::wire::searcher).
+    Servers {
+        /// Where to ask.
+        interface: IfIndex,
+        /// Of the DISCOVER.
+        xid: u32,
+    },
     /// An ICMP echo request through the kernel's routing, for addresses behind a relay.
     Echo {
         /// Who is looked for.

@@ -8,6 +8,7 @@ mod options;
 mod relay_agent;
 mod reply;
 mod request;
+mod search;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -18,6 +19,7 @@ pub use self::options::Options;
 pub use self::relay_agent::RelayAgent;
 pub use self::reply::{Header, Reply};
 pub use self::request::{Message, Parser, Request, Requested};
+pub use self::search::{search, searcher, server_of};
 pub(crate) use self::text::clean_name;
 
 //= https://www.rfc-editor.org/rfc/rfc2131#section-3

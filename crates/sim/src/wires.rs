@@ -99,6 +99,7 @@ impl World<'_> {
         let (target, on) = match probe {
             Probe::Arp { interface, target } => (target, link_on(interface)),
             Probe::Echo { target } => (target, link_of(target)),
+            Probe::Servers { .. } => return,
         };
         self.history.add(self.now, What::Probed { address: target });
         let Some(link) = on else { return };
@@ -112,7 +113,7 @@ impl World<'_> {
                 Probe::Arp { interface, .. } => {
                     ProbeAnswer { interface, address: target, mac: Some(Mac(mac)) }
                 }
-                Probe::Echo { .. } => {
+                Probe::Echo { .. } | Probe::Servers { .. } => {
                     ProbeAnswer { interface: UPLINKS[0], address: target, mac: None }
                 }
             };

@@ -13,7 +13,7 @@ use leasehold_routeros::value::Reference;
 use leasehold_routeros::{Id, Row, RowFault, Tree};
 
 use super::{
-    AddressPool, Config, FixedAddress, FixedLease, FixedLeases, Matcher, Network, Networks,
+    AddressPool, Alert, Config, FixedAddress, FixedLease, FixedLeases, Matcher, Network, Networks,
     OptionEntry, PoolIndex, PoolSpec, Server, ServerIndex, Settings, Withheld,
 };
 use crate::menus;
@@ -126,6 +126,7 @@ impl Config {
         let servers = compiler.servers(&pools);
         let leases = compiler.leases(&servers, &pools);
         let matchers = compiler.matchers();
+        let alerts = compiler.alerts();
         let settings = compiler.settings();
         let config = Config {
             servers,
@@ -134,6 +135,7 @@ impl Config {
             matchers,
             pools,
             withheld: compiler.withheld,
+            alerts,
             settings,
         };
         Compiled { config, flaws: compiler.flaws }

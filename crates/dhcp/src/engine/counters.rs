@@ -28,7 +28,7 @@ const RECEIVED: [&str; 11] = [
 const MALFORMED: usize = 10;
 
 /// Events that are not reasons.
-const EVENTS: [&str; 9] = [
+const EVENTS: [&str; 10] = [
     "assigned",
     "conflict",
     "deassigned",
@@ -38,6 +38,7 @@ const EVENTS: [&str; 9] = [
     "proxy-arp",
     "store-failed",
     "store-recovered",
+    "unknown-server",
 ];
 
 impl Default for Counters {

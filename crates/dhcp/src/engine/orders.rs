@@ -39,6 +39,11 @@ impl Engine {
             }
             Order::CheckStatus(location) => self.check_status(now.boottime, &location, out),
             Order::Used { after, limit } => self.list_used(after, limit),
+            Order::Alerts => Answer::Alerts(self.alerts.all(now.boottime)),
+            Order::ResetAlert(interface) => {
+                self.alerts.reset(&interface);
+                Answer::Done
+            }
             Order::Usage => self.usage(),
             Order::Counters => Answer::Counters(self.counters.all()),
         };

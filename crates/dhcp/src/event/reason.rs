@@ -79,6 +79,7 @@ reasons! {
         Declines: "silent-declines", "it has declined too many addresses";
         Bootp: "silent-bootp", "BOOTP is not for it here";
         Inform: "silent-inform", "its address is in no network of this server";
+        OwnSearch: "silent-own-search", "it is this server's own search for others";
         QueryDenied: "silent-query-denied", "leasequery-allow does not name the relay that asks";
         QueryWithoutRelay: "silent-query-without-relay",
             "a leasequery is answered to its giaddr, and it has none";

@@ -8,15 +8,15 @@ use super::DelayThreshold;
 use crate::link::Mac;
 
 menu! {
-    /// Looks for DHCP servers that are not ours.
+    /// Looks for DHCP servers that are not ours, once a minute.
     pub struct Alert in "/ip/dhcp-server/alert" {
         /// Interface to look on.
-        interface: Interface = required().not_obeyed(),
-        /// Servers that are allowed.
+        interface: Interface = required(),
+        /// Servers that are allowed, by MAC address; this machine's own always are.
         valid_server: Vec<Mac> = preset("").always(),
-        /// Command to run when another one is found.
-        on_alert: String = preset("").always(),
-        /// Time after which a found server is forgotten.
+        /// RouterOS's script for when another one is found: kept, and not run. Follow the log.
+        on_alert: String = preset("").always().not_obeyed(),
+        /// Time after which a found server is forgotten, and told again if it is still there.
         alert_timeout: DelayThreshold = preset("1h").always(),
         /// Whether the alert is switched off.
         disabled: bool = preset("yes").always().flag('X'),

@@ -1,5 +1,6 @@
 //! The conformance cases against the engine: each test is named after its case.
 
+mod alert;
 mod btp;
 mod clauses;
 mod dec;

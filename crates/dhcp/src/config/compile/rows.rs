@@ -316,6 +316,16 @@ impl Compiler<'_> {
         }
         matchers
     }
+
+    pub(super) fn alerts(&mut self) -> Vec<Alert> {
+        let enabled = self.rows::<menus::Alert>().into_iter().filter(|(_, enabled, _)| *enabled);
+        let alert = |(_, _, row): (Id, bool, menus::Alert)| Alert {
+            interface: Arc::from(row.interface.0),
+            valid_servers: row.valid_server,
+            timeout: seconds(&row.alert_timeout),
+        };
+        enabled.map(alert).collect()
+    }
 }
 
 fn relay(address: Ipv4Addr) -> Relay {
