@@ -25,7 +25,6 @@ impl Engine {
         self.claim_what_is_unclaimed();
         let counts_ports = self.config.servers.iter().any(|it| it.circuit_lease_limit.is_some());
         self.book.keep_traits(counts_ports || !self.config.settings.leasequery.is_empty());
-        self.book.keep_traits(!self.config.settings.leasequery.is_empty());
         self.alerts.adopt(&self.config.alerts, &self.interfaces);
         self.supply.adopt(&self.pools, &mut self.book);
         let limited = self.config.servers.iter().zip(0..);
