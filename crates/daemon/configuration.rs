@@ -60,7 +60,7 @@ pub fn compile(tree: &Tree) -> Compiled {
 }
 
 /// The machine's resolvers, for networks that name no DNS server.
-fn resolvers() -> Vec<core::net::Ipv4Addr> {
+pub(crate) fn resolvers() -> Vec<core::net::Ipv4Addr> {
     let text = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let servers = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
     let addresses = servers.filter_map(|rest| rest.trim().parse().ok());

@@ -18,11 +18,15 @@ mod guard;
 mod keeper;
 mod past;
 mod plane;
+mod safe;
+mod script;
 
 pub(crate) use file::write_whole;
 pub use file::{ConfigFile, FileError};
 pub use keeper::{Keeper, Refused};
 pub use plane::Plane;
+pub use safe::{Hijack, SafeMode};
+pub use script::{Script, report};
 
 /// A command that was carried out.
 #[derive(Debug)]
@@ -42,6 +46,8 @@ enum Ask {
     Page(Box<Listing>, oneshot::Sender<Page>),
     Reload(bool, oneshot::Sender<Result<(), Refused>>),
     Interfaces(Arc<Interfaces>),
+    Import(Script, oneshot::Sender<Result<Answered, Trap>>),
+    SafeMode(safe::Wish, oneshot::Sender<Result<u64, Trap>>),
 }
 
 /// Commands that are carried out with one write of the file, at most.
@@ -63,7 +69,7 @@ impl Control {
         let (changes, _) = broadcast::channel(CHANGES);
         let told = changes.clone();
         let thread = thread::Builder::new().name("control".into());
-        let thread = thread.spawn(move || Task { keeper, plane, told, asks: received }.work())?;
+        let thread = thread.spawn(move || Task::new(keeper, plane, told, received).work())?;
         Ok((Self { asks, changes }, thread))
     }
 
@@ -77,6 +83,12 @@ impl Control {
             let done = self.reload(keeper::take_confirmation(&mut command)).await;
             let done = done.map_err(|refused| Trap::Failure(refused.to_string()));
             return done.map(|()| Answered { reply: Reply::Done, warnings: Vec::new() });
+        }
+        if command.path.is_empty()
+            && command.verb == "import"
+            && let Some(text) = command.argument("script").map(str::to_owned)
+        {
+            return self.import(Script::of(&command, text)).await;
         }
         self.ask(|answer| Ask::Run(command, answer)).await.unwrap_or_else(|| Err(ending()))
     }
@@ -124,6 +136,9 @@ struct Task {
     plane: Plane,
     told: broadcast::Sender<Arc<Change>>,
     asks: mpsc::UnboundedReceiver<Ask>,
+    safe: Option<safe::Taken>,
+    /// How often safe mode was taken.
+    safe_modes: u64,
 }
 
 /// A command of a batch, run on the batch's draft of the tree.
@@ -135,6 +150,15 @@ struct Ran {
 }
 
 impl Task {
+    fn new(
+        keeper: Keeper,
+        plane: Plane,
+        told: broadcast::Sender<Arc<Change>>,
+        asks: mpsc::UnboundedReceiver<Ask>,
+    ) -> Self {
+        Self { keeper, plane, told, asks, safe: None, safe_modes: 0 }
+    }
+
     fn work(mut self) {
         let mut next = None;
         while let Some(ask) = next.take().or_else(|| self.asks.blocking_recv()) {
@@ -147,6 +171,8 @@ impl Task {
                     let _ = answer.send(self.keeper.reload(confirmed, &self.plane));
                 }
                 Ask::Interfaces(interfaces) => self.keeper.set_interfaces(interfaces),
+                Ask::Import(script, answer) => drop(answer.send(self.import(&script))),
+                Ask::SafeMode(wish, answer) => drop(answer.send(self.safe_mode(wish))),
             }
         }
     }

@@ -14,6 +14,7 @@ pub mod menus;
 pub mod net;
 pub mod probe;
 pub mod serve;
+pub mod setup;
 pub mod store;
 pub mod transfer;
 pub mod worker;

@@ -6,12 +6,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use leasehold_routeros::syntax::script::{self, Form, Imported};
+use leasehold_routeros::syntax::script::{self, Form};
 use leasehold_routeros::syntax::toml::{Document, NotWritten, Problem};
 use leasehold_routeros::{Ids, Offline};
 
 use crate::configuration::{self, ConfigurationError};
-use crate::control::write_whole;
+use crate::control::{report, write_whole};
 use crate::menus;
 
 /// The RouterOS whose words this server speaks.
@@ -113,7 +113,7 @@ pub fn import(import: &Import) -> Result<(), TransferError> {
     let mut document = Document::new(menus::menus());
     let toml = document.update(&tree).map_err(TransferError::NoPlace)?;
     put(import.output.as_deref(), &toml)?;
-    report(&import.script, &imported);
+    eprint!("{}: {}", import.script.display(), report(&imported));
     for flaw in configuration::compile(&tree).flaws {
         eprintln!("warning: {flaw}");
     }
@@ -150,23 +150,6 @@ fn put(path: Option<&Path>, text: &str) -> Result<(), TransferError> {
         None => io::stdout()
             .write_all(text.as_bytes())
             .map_err(|error| TransferError::Io("standard output".into(), error)),
-    }
-}
-
-fn report(script: &Path, imported: &Imported) {
-    let path = script.display();
-    eprintln!("{path}: {} commands imported", imported.commands);
-    for note in &imported.notes {
-        eprintln!("note: {note}");
-    }
-    for warning in &imported.warnings {
-        eprintln!("warning: {warning}");
-    }
-    for problem in &imported.dropped {
-        eprintln!("left out: {path}:{problem}");
-    }
-    for (menu, lines) in &imported.skipped {
-        eprintln!("skipped: {menu}, {lines} lines: not a menu of this server");
     }
 }
 

@@ -20,6 +20,7 @@ use leasehold_routeros::{Command, Ids, LiveRow, Order, Row, Source, Trap, Tree, 
 use super::file::{self, ConfigFile, FileError};
 use super::guard::{self, Orphans};
 use super::plane::Plane;
+use super::safe;
 use crate::configuration::{self, ConfigurationError, Loaded};
 use crate::host::Host;
 
@@ -69,6 +70,20 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+/// A configuration to which one can go back.
+pub(super) struct Point {
+    tree: Tree,
+    document: Document,
+    text: String,
+}
+
+impl Point {
+    /// The file.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 /// The tree and what belongs to it.
 pub struct Keeper {
     tree: Tree,
@@ -84,12 +99,13 @@ pub struct Keeper {
 /// Ids of configured rows, in the state directory.
 const IDS: &str = "ids";
 /// The last configuration that was obeyed, in the state directory.
-const LAST_GOOD: &str = "last-good.toml";
+pub(super) const LAST_GOOD: &str = "last-good.toml";
 
 impl Keeper {
     /// Reads the file. One that cannot be read or is no TOML is replaced by the last good copy, if
     /// there is one: the clients of this server do not care what happened to its file.
     pub fn load(config: &Path, state: &Path) -> Result<Self, ConfigurationError> {
+        safe::after_a_crash(config, state);
         let ids = fs::read_to_string(state.join(IDS)).unwrap_or_default();
         let ids = Ids::parse(&ids);
         let good = state.join(LAST_GOOD);
@@ -141,6 +157,44 @@ impl Keeper {
         &self.tree
     }
 
+    /// Where the server keeps what is no configuration.
+    pub(super) fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// The configuration as it is now.
+    pub(super) fn point(&self) -> Point {
+        let (tree, document) = (self.tree.clone(), self.document.clone());
+        Point { tree, document, text: self.file.text().into() }
+    }
+
+    /// Makes an earlier configuration true again; the file of now is kept beside it. A file that
+    /// somebody has edited and not applied yet is left to them.
+    pub(super) fn go_back(&mut self, point: Point, plane: &Plane) -> Result<(), Refused> {
+        let Point { mut tree, document, text } = point;
+        let names = self.interfaces.iter().map(|interface| interface.name.clone());
+        tree.set_interfaces(names);
+        tree.succeed(&self.tree);
+        let compiled = self.checked(&tree, true, plane)?;
+        self.write_ids(&tree)?;
+        let undone = self.state.join(safe::UNDONE);
+        let kept = file::write_whole(&undone, self.file.text());
+        kept.map_err(|error| Refused::File(FileError::Unwritable(undone, error)))?;
+        match self.file.replace(text.clone()) {
+            Err(FileError::Edited(path)) => {
+                tracing::warn!(
+                    "{} was changed by hand: it is left as it is, and still has what was undone",
+                    path.display()
+                );
+                self.file = ConfigFile::new(path, text);
+            }
+            other => other.map_err(Refused::File)?,
+        }
+        self.obey(tree, document, compiled, plane)?;
+        self.remember();
+        Ok(())
+    }
+
     /// Takes the machine's interfaces: what is typed may name no others.
     pub fn set_interfaces(&mut self, interfaces: Arc<Interfaces>) {
         let names = interfaces.iter().map(|interface| interface.name.clone());
@@ -165,6 +219,8 @@ impl Keeper {
         let text = document.update(&tree).map_err(Refused::NoPlace)?;
         self.write_ids(&tree)?;
         let before = self.file.text().to_owned();
+        let intended = safe::intend(&self.state, &text);
+        intended.map_err(|error| Refused::Ids(self.state.clone(), error))?;
         self.file.replace(text).map_err(Refused::File)?;
         if let Err(refused) = self.obey(tree, document, compiled, plane) {
             // As it was: what the file says and what is obeyed stay the same.

@@ -3,6 +3,7 @@
 //! Lines are read here, with the menus that this binary was built with; the server is sent the
 //! same sentences that every client of the binary API sends.
 
+mod dialogue;
 mod edit;
 mod follow;
 mod line;
@@ -24,6 +25,7 @@ use leasehold_routeros::{Command, Id, Target, Trap};
 use reedline::{EditCommand, Reedline, Signal};
 
 use self::line::{Front, Shared};
+use self::terminal::Quiet;
 use super::client::{Answer, Client, ClientError, Said, menu_of};
 use super::oneshot::{self, Options};
 use crate::menus;
@@ -87,6 +89,7 @@ pub fn run(options: &Options) -> Result<(), ConsoleError> {
         shown: BTreeMap::new(),
         safe: false,
         interrupted,
+        quiet: None,
     };
     if io::stdin().is_terminal() { console.interactive() } else { console.script() }
 }
@@ -155,6 +158,8 @@ struct Console {
     shown: BTreeMap<String, Vec<Id>>,
     safe: bool,
     interrupted: Arc<AtomicBool>,
+    /// On a terminal, while the console has it.
+    quiet: Option<Quiet>,
 }
 
 /// What follows a line.
@@ -167,6 +172,7 @@ enum After {
 
 impl Console {
     fn interactive(&mut self) -> Result<(), ConsoleError> {
+        self.quiet = Some(Quiet::begin());
         let mut editor = line::editor(&self.shared);
         loop {
             let front = Front(self.front());
@@ -273,7 +279,7 @@ impl Console {
         let special = special.into_iter().find(|special| special.verb == command.verb);
         match command.verb.as_str() {
             _ if special.is_some_and(|special| special.effect == Effect::Dialogue) => {
-                self.dialogue(&command)
+                self.dialogue()
             }
             "edit" => self.edit(&command),
             "print" if command.switch("follow") || command.switch("follow-only") => {
@@ -350,7 +356,10 @@ impl Console {
                 self.safe = !self.safe;
                 println!("[Safe Mode {}]", if self.safe { "taken" } else { "released" });
             }
-            Err(error) => println!("{error}"),
+            Err(error) => {
+                self.safe = false;
+                println!("{error}");
+            }
         }
         Ok(())
     }
@@ -359,11 +368,10 @@ impl Console {
     fn take_safe_mode(&self) -> Result<Answer, ClientError> {
         let take = Command::new("/safe-mode", "take");
         match self.ask(&take) {
-            Err(ClientError::Refused(why)) => {
-                println!("{why}");
+            Err(ClientError::Refused(_)) => {
                 let hijack =
                     "Hijacking Safe Mode from someone - unroll/release/don't take it [u/r/d]: ";
-                let answer = terminal::question(hijack)?.unwrap_or_default();
+                let answer = terminal::question(hijack, "")?.unwrap_or_default();
                 match answer.trim() {
                     "u" => self.ask(&take.with("hijack", "unroll")),
                     "r" => self.ask(&take.with("hijack", "release")),
@@ -372,11 +380,6 @@ impl Console {
             }
             other => other,
         }
-    }
-
-    fn dialogue(&mut self, command: &Command) -> Result<(), ConsoleError> {
-        let trap = Trap::NoSuchCommand(command.verb.clone());
-        Err(ClientError::Refused(trap.to_string()).into())
     }
 }
 

@@ -14,12 +14,14 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::task::JoinHandle;
 
-use crate::control::Control;
+use crate::control::{Control, Hijack, SafeMode};
 
 /// Replies that wait for a slow reader before its commands wait too.
 const WAITING: usize = 64;
 /// Commands with tags that one connection may run at once.
 const RUNNING: usize = 256;
+/// Where safe mode is commanded; it is no menu, for it has no rows.
+const SAFE_MODE: &str = "/safe-mode";
 /// Octets that are read at once.
 const READ: usize = 16 << 10;
 
@@ -31,7 +33,7 @@ where
     let (mut reader, writer) = tokio::io::split(stream);
     let (replies, waiting) = mpsc::channel(WAITING);
     let writing = tokio::spawn(write(writer, waiting));
-    let mut session = Session { control, replies, running: BTreeMap::new() };
+    let mut session = Session { control, replies, running: BTreeMap::new(), safe: None };
     let mut buffer = Vec::new();
     'connection: loop {
         loop {
@@ -77,6 +79,7 @@ struct Session {
     control: Control,
     replies: mpsc::Sender<Vec<u8>>,
     running: BTreeMap<String, Running>,
+    safe: Option<SafeMode>,
 }
 
 /// A command with a tag.
@@ -108,9 +111,35 @@ impl Session {
                 self.cancel(which).await;
                 self.say(|buffer| sentence::done(buffer, tag.as_deref(), None)).await;
             }
+            Call::Command(command) if command.path == SAFE_MODE => {
+                match self.safe_mode(&command).await {
+                    Ok(()) => self.say(|buffer| sentence::done(buffer, tag.as_deref(), None)).await,
+                    Err(trap) => self.trap(tag.as_deref(), &trap).await,
+                }
+            }
             Call::Command(command) => self.command(tag, command).await,
         }
         true
+    }
+
+    /// Safe mode belongs to the connection: its end undoes what was changed.
+    async fn safe_mode(&mut self, command: &Command) -> Result<(), Trap> {
+        let not_taken = || Trap::Failure("Safe Mode is not taken by this session".into());
+        match command.verb.as_str() {
+            "take" if self.safe.is_some() => Ok(()),
+            "take" => {
+                let hijack = match command.argument("hijack") {
+                    Some("unroll") => Hijack::Unroll,
+                    Some("release") => Hijack::Release,
+                    _ => Hijack::No,
+                };
+                self.safe = Some(self.control.take_safe_mode(hijack).await?);
+                Ok(())
+            }
+            "release" => self.safe.take().ok_or_else(not_taken)?.release().await,
+            "unroll" => self.safe.take().ok_or_else(not_taken)?.unroll().await,
+            verb => Err(Trap::NoSuchCommand(verb.into())),
+        }
     }
 
     async fn command(&mut self, tag: Option<String>, command: Command) {

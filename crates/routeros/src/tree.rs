@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::cells::Cells;
+use crate::command::Change;
 use crate::fault::RowFault;
 use crate::id::Id;
 use crate::menu::{Menu, Row};
@@ -126,6 +127,36 @@ impl Tree {
         });
         let changed = changed.collect();
         Some(Difference { order: new.rows.iter().map(|row| row.id).collect(), changed })
+    }
+
+    /// Every row that is new, other or gone since `older`.
+    #[must_use]
+    pub fn changes_since(&self, older: &Self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for menu in self.menus() {
+            let Some(difference) = self.difference(older, menu.path) else { continue };
+            let changed = difference.changed.iter().filter_map(|(id, ..)| {
+                Some(Change { id: *id, now: self.record(menu.path, *id)?, dead: false })
+            });
+            changes.extend(changed);
+            let living: BTreeSet<Id> = difference.order.into_iter().collect();
+            let gone = older.records(menu.path).filter_map(|record| {
+                let id = record.id().filter(|id| !living.contains(id))?;
+                Some(Change { id, now: record, dead: true })
+            });
+            changes.extend(gone);
+        }
+        changes
+    }
+
+    /// Comes after `newer`: no id that it gave is given again, and what was told is not told again.
+    pub fn succeed(&mut self, newer: &Self) {
+        for (table, newer) in self.tables.iter_mut().zip(&newer.tables) {
+            if table.next_id < newer.next_id {
+                Arc::make_mut(table).next_id = newer.next_id;
+            }
+        }
+        self.warned.extend(newer.warned.iter().copied());
     }
 
     fn at(&self, path: &str) -> Option<usize> {

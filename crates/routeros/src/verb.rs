@@ -138,7 +138,7 @@ pub static ROOT: [Verb; 3] = [
     Verb {
         writes: true,
         unnamed: &["file-name"],
-        switches: &["dry-run", "from-line", "lenient", "verbose"],
+        switches: &["dry-run", "from-line", "lenient", "script", "verbose"],
         ..verb("import", "carries out a script")
     },
     verb("quit", "ends the session"),

@@ -5,10 +5,9 @@ use std::io::{self, IsTerminal, Write};
 use std::process::Command as Program;
 
 use leasehold_routeros::{Argument, Command};
-use reedline::Signal;
 
 use super::super::client::ClientError;
-use super::line::{Front, value_editor};
+use super::terminal::{self, Quiet};
 use super::{Console, ConsoleError};
 
 impl Console {
@@ -23,7 +22,7 @@ impl Console {
         let mut get = Command::new(&command.path, "get").with("value-name", name);
         get.targets = command.targets.clone();
         let before = self.ask(&get)?.said.unwrap_or_default();
-        let Some(after) = edited(name, &before)? else { return Ok(()) };
+        let Some(after) = self.edited(name, &before)? else { return Ok(()) };
         if after == before {
             return Ok(());
         }
@@ -32,24 +31,22 @@ impl Console {
         set.arguments.push(Argument::set(name, after));
         self.carry_out(&self.options.added_to(set), false)
     }
-}
 
-/// The text after the person has edited it; `None` if they left it alone.
-fn edited(name: &str, before: &str) -> Result<Option<String>, ConsoleError> {
-    let editor = ["VISUAL", "EDITOR"].into_iter().find_map(std::env::var_os);
-    let Some(editor) = editor else {
-        let read = value_editor(before).read_line(&Front(format!("{name}: ")));
-        return match read.map_err(io::Error::other)? {
-            Signal::Success(text) => Ok(Some(text)),
-            _ => Ok(None),
+    /// The text after the person has edited it; `None` if they left it alone.
+    fn edited(&mut self, name: &str, before: &str) -> Result<Option<String>, ConsoleError> {
+        let editor = ["VISUAL", "EDITOR"].into_iter().find_map(std::env::var_os);
+        let Some(editor) = editor.filter(|editor| !editor.is_empty()) else {
+            return Ok(terminal::question(&format!("{name}: "), before)?);
         };
-    };
-    let mut file = tempfile::NamedTempFile::new()?;
-    file.write_all(before.as_bytes())?;
-    // An editor with arguments is words for a shell.
-    let line = format!("{} \"$0\"", editor.to_string_lossy());
-    let status = Program::new("sh").arg("-c").arg(line).arg(file.path()).status()?;
-    let after = fs::read_to_string(file.path())?;
-    let after = after.strip_suffix('\n').filter(|_| !before.ends_with('\n')).unwrap_or(&after);
-    Ok(status.success().then(|| after.to_owned()))
+        let mut file = tempfile::NamedTempFile::new()?;
+        file.write_all(before.as_bytes())?;
+        // An editor with arguments is words for a shell. It finds the terminal as it was.
+        let line = format!("{} \"$0\"", editor.to_string_lossy());
+        self.quiet = None;
+        let status = Program::new("sh").arg("-c").arg(line).arg(file.path()).status();
+        self.quiet = Some(Quiet::begin());
+        let after = fs::read_to_string(file.path())?;
+        let after = after.strip_suffix('\n').filter(|_| !before.ends_with('\n')).unwrap_or(&after);
+        Ok(status?.success().then(|| after.to_owned()))
+    }
 }

@@ -3,8 +3,11 @@
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::BorrowedFd;
 
+use reedline::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
+use rustix::termios::{self, InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
+
+use super::line::{Front, value_editor};
 
 /// Ctrl-C, as a key.
 pub(super) const INTERRUPT: u8 = 3;
@@ -16,10 +19,43 @@ pub(super) fn size() -> Option<(usize, usize)> {
     (size.ws_col > 0).then(|| (usize::from(size.ws_row), usize::from(size.ws_col)))
 }
 
-/// While it lives, keys arrive one by one, unseen, and none of them is a signal.
-pub(super) struct Keys {
+/// While it lives, keys are not shown and wait as they were pressed, for whoever reads them next:
+/// what is typed while a command runs is the next line.
+pub(super) struct Quiet {
     before: Option<Termios>,
 }
+
+impl Quiet {
+    pub(super) fn begin() -> Self {
+        Self::with(LocalModes::ICANON | LocalModes::ECHO)
+    }
+
+    fn with(off: LocalModes) -> Self {
+        let input = io::stdin();
+        let before = termios::tcgetattr(&input).ok().filter(|_| input.is_terminal());
+        if let Some(before) = &before {
+            let mut quiet = before.clone();
+            quiet.local_modes -= off;
+            quiet.input_modes -= InputModes::ICRNL;
+            quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
+            quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
+            // A terminal that refuses stays as it is; it only looks worse.
+            let _ = termios::tcsetattr(&input, OptionalActions::Now, &quiet);
+        }
+        Self { before }
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            let _ = termios::tcsetattr(io::stdin(), OptionalActions::Now, before);
+        }
+    }
+}
+
+/// While it lives, keys are read one by one, and none of them is a signal.
+pub(super) struct Keys(Quiet);
 
 /// What came first.
 pub(super) enum Woken {
@@ -29,16 +65,7 @@ pub(super) enum Woken {
 
 impl Keys {
     pub(super) fn take() -> Self {
-        let input = io::stdin();
-        let before = termios::tcgetattr(&input).ok().filter(|_| input.is_terminal());
-        if let Some(before) = &before {
-            let mut quiet = before.clone();
-            quiet.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
-            quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
-            quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
-            let _ = termios::tcsetattr(&input, OptionalActions::Now, &quiet);
-        }
-        Self { before }
+        Self(Quiet::with(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG))
     }
 
     /// Waits for a key, or until there is something to read from the stream.
@@ -46,7 +73,7 @@ impl Keys {
         loop {
             let input = io::stdin();
             let mut waited = vec![PollFd::from_borrowed_fd(stream, PollFlags::IN)];
-            if self.before.is_some() {
+            if self.0.before.is_some() {
                 waited.push(PollFd::new(&input, PollFlags::IN));
             }
             match poll(&mut waited, None) {
@@ -68,14 +95,6 @@ impl Keys {
         // Not through the buffer of `stdin`: what it read ahead would be lost to the line editor.
         rustix::io::read(io::stdin(), &mut key)?;
         Ok(key[0])
-    }
-}
-
-impl Drop for Keys {
-    fn drop(&mut self) {
-        if let Some(before) = &self.before {
-            let _ = termios::tcsetattr(io::stdin(), OptionalActions::Now, before);
-        }
     }
 }
 
@@ -126,12 +145,19 @@ pub(super) fn show(text: &str, rows: Option<usize>) -> io::Result<()> {
     out.flush()
 }
 
-/// Asks a question and reads one line, in a terminal or not; `None` at the end of the input.
-pub(super) fn question(text: &str) -> io::Result<Option<String>> {
-    let mut out = io::stdout().lock();
-    write!(out, "{text}")?;
-    out.flush()?;
-    line()
+/// Asks a question: on a terminal what is offered stands there and can be changed. `None` if there
+/// is no answer.
+pub(super) fn question(text: &str, offered: &str) -> io::Result<Option<String>> {
+    if io::stdin().is_terminal() {
+        let read = value_editor(offered).read_line(&Front(text.into()));
+        return Ok(match read.map_err(io::Error::other)? {
+            Signal::Success(answer) => Some(answer),
+            _ => None,
+        });
+    }
+    println!("{text}{offered}");
+    let answer = line()?;
+    Ok(answer.map(|answer| if answer.trim().is_empty() { offered.into() } else { answer }))
 }
 
 /// One line of the input, octet by octet, so that nothing behind it is read.

@@ -2,7 +2,7 @@
 
 use core::net::Ipv4Addr;
 
-use leasehold_routeros::menu::Unique;
+use leasehold_routeros::menu::{Effect, Special, Unique};
 use leasehold_routeros::value::{Bounded, Interface, Name, Reference};
 use leasehold_routeros::{choice, menu};
 
@@ -257,5 +257,10 @@ menu! {
             failure: "server or relay with such interface already exists",
         },
     ],
+    specials: &[Special {
+        verb: "setup",
+        doc: "asks what it needs and makes a pool, a network and a server, on a console",
+        effect: Effect::Dialogue,
+    }],
     noun: "server",
 }
