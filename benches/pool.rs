@@ -2,18 +2,20 @@
 //!
 //! Each figure is one pair on one thread: a random held address is given back, and one is acquired.
 //! The queues have no order, cannot give a named address and cannot prove that they are empty.
+//! Then the same on several threads, each with addresses of its own, by order and near homes.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::hint::black_box;
 use std::net::Ipv4Addr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Barrier, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main};
 use crossbeam_queue::SegQueue;
-use leasehold_pool::{Claim, OwnerTag, Plan, PoolId, Pools, Range, SpaceId, Wish};
+use leasehold_pool::{Claim, Home, OwnerTag, Plan, PoolId, Pools, Range, SpaceId, Wish};
 
 /// A pool's addresses, as the prefix that they fill.
 #[derive(Clone, Copy)]
@@ -277,12 +279,76 @@ fn exhausted(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The time of one pair when so many threads make pairs at once.
+fn shared<A: Allocator + Sync>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    (name, threads, held): (&str, u32, usize),
+    allocator: &A,
+    acquire: impl Fn(&mut Home) -> Option<A::Held> + Sync,
+) {
+    group.bench_function(BenchmarkId::new(name, threads), |bencher| {
+        bencher.iter_custom(|pairs| {
+            let start = Barrier::new(threads as usize);
+            let (start, acquire) = (&start, &acquire);
+            let run = |thread: u32| {
+                move || {
+                    let mut home = Home::new(thread.into());
+                    let mut state = 0x9e37_79b9_7f4a_7c15 ^ u64::from(thread);
+                    let mut all: Vec<_> = (0..held).map(|_| acquire(&mut home)).collect();
+                    start.wait();
+                    let began = Instant::now();
+                    for _ in 0..pairs {
+                        let slot = random(&mut state, held);
+                        if let Some(held) = all[slot].take() {
+                            allocator.release(held);
+                        }
+                        all[slot] = acquire(&mut home);
+                    }
+                    let spent = began.elapsed();
+                    all.into_iter().flatten().for_each(|held| allocator.release(held));
+                    spent
+                }
+            };
+            thread::scope(|scope| {
+                let running: Vec<_> = (0..threads).map(|n| scope.spawn(run(n))).collect();
+                let spent = running.into_iter().map(|it| it.join().expect("no thread panics"));
+                spent.max().unwrap_or_default()
+            })
+        });
+    });
+}
+
+/// A /16, a part of it in use by as many threads as there are cores, and by one.
+fn threads(criterion: &mut Criterion) {
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+    let [_, size, _] = SIZES;
+    for (fill_name, fill) in [("1%", Fill::Percent(1)), ("50%", Fill::Percent(50))] {
+        let mut group = criterion.benchmark_group(format!("threads/{}/{fill_name}", size.name));
+        for threads in if cores > 1 { vec![1, cores] } else { vec![1] } {
+            let held = fill.held(size.count) / threads as usize;
+            let ours = Leasehold::new(size, false);
+            let Leasehold { pools, pool } = &ours;
+            shared(&mut group, ("leasehold, in order", threads, held), &ours, |_| ours.acquire());
+            shared(&mut group, ("leasehold, near homes", threads, held), &ours, |home| {
+                pools.acquire_near(*pool, home).ok().map(|grant| grant.claim)
+            });
+            let queue = SegQueue::new();
+            (0..size.count).for_each(|address| queue.push(address));
+            let queue = Queue(queue);
+            shared(&mut group, ("SegQueue", threads, held), &queue, |_| queue.acquire());
+            let tree = LockedTree(Mutex::new((0..size.count).collect()));
+            shared(&mut group, ("Mutex<BTreeSet>", threads, held), &tree, |_| tree.acquire());
+        }
+        group.finish();
+    }
+}
+
 criterion_group! {
     name = pool;
     config = Criterion::default()
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(600))
         .sample_size(20);
-    targets = pair, exhausted
+    targets = pair, exhausted, threads
 }
 criterion_main!(pool);

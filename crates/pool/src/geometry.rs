@@ -9,6 +9,8 @@ pub(crate) const FAN_LOG: u32 = if cfg!(all(test, loom)) { 1 } else { 6 };
 pub(crate) const FAN: usize = 1 << FAN_LOG;
 /// A word with all its bits set.
 pub(crate) const ALL: u64 = u64::MAX >> (64 - FAN);
+/// Words in a line of the processor's cache.
+const LINE_WORDS: usize = if FAN < 8 { FAN } else { 8 };
 /// Addresses in a block.
 pub(crate) const BLOCK: usize = FAN * FAN;
 /// Addresses in a branch.
@@ -32,6 +34,12 @@ pub(crate) const fn block_first(block: u32) -> u32 {
 /// The last address of a block.
 pub(crate) const fn block_last(block: u32) -> u32 {
     block_first(block) | (BLOCK as u32 - 1)
+}
+
+/// The first and the last address whose bits are in the line of this one's; all in one block.
+pub(crate) const fn line(address: u32) -> (u32, u32) {
+    let rest = (FAN * LINE_WORDS) as u32 - 1;
+    (address & !rest, address | rest)
 }
 
 /// The trunk of an address: its /8.

@@ -10,6 +10,7 @@ mod bits;
 mod check;
 mod geometry;
 mod grow;
+mod home;
 mod mutant;
 mod plan;
 mod pool;
@@ -22,6 +23,7 @@ mod space;
 mod sync;
 mod token;
 
+pub use home::Home;
 pub use plan::{Plan, PlanError, Range};
 pub use pool::{RANGE_ORDER, RangeOrder};
 pub use pools::Pools;

@@ -5,6 +5,8 @@
 pub(crate) enum Mutant {
     /// The summaries are believed: nothing announced means nothing free.
     BelieveHints,
+    /// What is not found near a home is not there.
+    HomeIsAll,
     /// A summary bit is taken back without looking at the word again.
     NoSecondLookAtWord,
     /// A block's hint is taken back without looking at its summary again.

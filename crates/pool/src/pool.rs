@@ -11,8 +11,9 @@ use core::ops;
 use crate::bits::Block;
 use crate::check::{bounds, joined};
 use crate::geometry::{
-    BRANCH, FAN, block, block_first, block_last, branch_digit, trunk, trunk_last,
+    BRANCH, FAN, block, block_first, block_last, branch_digit, line, trunk, trunk_last,
 };
+use crate::home::Home;
 use crate::mutant::{Mutant, planted};
 use crate::plan::{PoolPlan, Range};
 use crate::run::{MAPS, Map, Run, Trunk};
@@ -66,6 +67,9 @@ struct Window {
 /// In so many blocks, 65,536 addresses, it is cheaper to look at all summaries than to follow the
 /// crown, whose hints are writes.
 const FEW_BLOCKS: usize = FAN / 4;
+
+/// How often a home is moved before the search goes by order.
+const MOVES: usize = 4;
 
 /// The sum of the watches over a pool's branches.
 ///
@@ -178,7 +182,7 @@ impl Pool {
     pub(crate) fn usage(&self, space: &Space) -> Usage {
         let mut usage = Usage::default();
         for window in &self.windows {
-            usage.total += u64::from(window.last - window.first) + 1;
+            usage.total += window.count();
             for number in block(window.first)..=block(window.last) {
                 let first = window.first.max(block_first(number));
                 let last = window.last.min(block_last(number));
@@ -205,6 +209,37 @@ impl Pool {
         None
     }
 
+    /// The token of a fresh address of the home, or of another home that it is moved to. None says
+    /// nothing of the pool.
+    #[inline]
+    pub(crate) fn take_near(&self, home: &mut Home, space: &Space) -> Option<u32> {
+        let found = home.near().and_then(|near| self.take_from_line(near, space));
+        found.or_else(|| (0..MOVES).find_map(|_| self.take_elsewhere(home, space)))
+    }
+
+    fn take_elsewhere(&self, home: &mut Home, space: &Space) -> Option<u32> {
+        let count = self.windows.iter().map(Window::count).sum();
+        let near = home.move_to(count, |mut number| {
+            self.windows.iter().find_map(|window| {
+                if number < window.count() {
+                    return Some(window.first + number as u32);
+                }
+                number -= window.count();
+                None
+            })
+        });
+        self.take_from_line(near?, space)
+    }
+
+    #[inline]
+    fn take_from_line(&self, near: u32, space: &Space) -> Option<u32> {
+        let holds = |window: &&Window| window.first <= near && near <= window.last;
+        let window = self.windows.iter().find(holds)?;
+        let (first, last) = line(near);
+        let bits = window.bits(Map::Fresh, near, space)?;
+        bits.clear_highest(first.max(window.first), last.min(window.last))
+    }
+
     fn take_by_scan(&self, space: &Space) -> Option<u32> {
         let of = |map| self.windows.iter().find_map(|window| window.take_by_scan(map, space));
         of(Map::Fresh).or_else(|| of(Map::Remembered))
@@ -219,6 +254,10 @@ impl Window {
         let lower = run.place(first).map(|place| place..top_place);
         let few_places = lower.filter(|places| places.len() < FEW_BLOCKS);
         Some(Self { first, last, trunk, run, top_place, few_places })
+    }
+
+    fn count(&self) -> u64 {
+        u64::from(self.last - self.first) + 1
     }
 
     /// Takes the highest token of one map, following the hints.

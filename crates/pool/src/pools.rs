@@ -7,6 +7,7 @@ use core::fmt;
 use core::net::Ipv4Addr;
 
 use crate::check::Checked;
+use crate::home::Home;
 use crate::mutant::{Mutant, planted};
 use crate::plan::{Plan, PlanError, Range, SpacePlan};
 use crate::pool::{Found, Pool, WatchSum};
@@ -162,6 +163,24 @@ impl Pools {
         let found = match (bits(wish.preferred), wish.owner, bits(wish.last)) {
             (None, None, _) | (None, _, None) => self.take_best(pool),
             (preferred, owner, last) => self.take_wished(pool, preferred, owner, last),
+        };
+        found.map(|(pool, address)| Grant { claim: Claim::new(self.at(pool).space, address), pool })
+    }
+
+    /// Claims a fresh address near the caller's home, so that threads that have homes of their own
+    /// take from one pool without meeting. There is no order then. When the caller's home and the
+    /// few that it was moved to have no fresh address, it is [`acquire`](Self::acquire) without
+    /// a wish: with its order, and its pace.
+    ///
+    /// # Errors
+    ///
+    /// As `acquire`, and as exact.
+    #[inline]
+    pub fn acquire_near(&self, pool: PoolId, home: &mut Home) -> Result<Grant, Exhausted> {
+        let found = match self.at(pool).take_near(home, self.space_at(pool)) {
+            Some(address) => Ok((pool, address)),
+            None if planted(Mutant::HomeIsAll) => Err(Exhausted),
+            None => self.take_best(pool),
         };
         found.map(|(pool, address)| Grant { claim: Claim::new(self.at(pool).space, address), pool })
     }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use leasehold_pool::{
-    AddressState, Claim, Exhausted, OwnerTag, Plan, PlanError, Pools, Quarantined, Range, Refused,
-    SpaceId, Usage, Wish,
+    AddressState, Claim, Exhausted, Home, OwnerTag, Plan, PlanError, Pools, Quarantined, Range,
+    Refused, SpaceId, Usage, Wish,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -260,6 +260,7 @@ struct Asked {
 #[derive(Clone, Debug)]
 enum Step {
     Acquire(Index, Asked),
+    AcquireNear(Index, u64),
     Take((usize, usize)),
     TakeReserved((usize, usize)),
     Release(Index, Option<u32>),
@@ -298,6 +299,7 @@ fn a_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (index(), nothing).prop_map(|(pool, asked)| Step::Acquire(pool, asked)),
         4 => (index(), asked).prop_map(|(pool, asked)| Step::Acquire(pool, asked)),
+        4 => (index(), 0..3_u64).prop_map(|(pool, home)| Step::AcquireNear(pool, home)),
         2 => a_key().prop_map(Step::Take),
         2 => a_key().prop_map(Step::TakeReserved),
         5 => (index(), tag()).prop_map(|(held, tag)| Step::Release(held, tag)),
@@ -315,6 +317,7 @@ struct World {
     model: Model,
     claims: Vec<Claim>,
     quarantined: Vec<Quarantined>,
+    homes: [Home; 3],
 }
 
 impl World {
@@ -323,7 +326,8 @@ impl World {
         let mut model = Model { config: config.clone(), tokens: BTreeMap::new() };
         model.reconfigure(config);
         let pools = Pools::new(&plan).expect("the plan is right");
-        Self { pools, spaces, model, claims: Vec::new(), quarantined: Vec::new() }
+        let homes = [0, 1, 2].map(Home::new);
+        Self { pools, spaces, model, claims: Vec::new(), quarantined: Vec::new(), homes }
     }
 
     fn key(&self, space: SpaceId, address: Ipv4Addr) -> (usize, usize) {
@@ -335,6 +339,7 @@ impl World {
     fn step(&mut self, step: Step) {
         match step {
             Step::Acquire(pool, asked) => self.acquire(&pool, &asked),
+            Step::AcquireNear(pool, home) => self.acquire_near(&pool, home),
             Step::Take(key) => {
                 let taken = self.pools.take(self.spaces[key.0], ip(key.1));
                 assert_eq!(self.keep(taken), self.model.take(key));
@@ -399,6 +404,27 @@ impl World {
             (Err(Exhausted), None) => {}
             (got, expected) => panic!("{got:?} instead of {expected:?}"),
         }
+    }
+
+    /// A fresh address of the pool itself, or what the order would give.
+    fn acquire_near(&mut self, pool: &Index, home: u64) {
+        let pool = pool.index(self.model.config.pools.len());
+        let id = self.pools.pool(POOLS[pool]).expect("the plan has the pool");
+        let granted = self.pools.acquire_near(id, &mut self.homes[home as usize]);
+        let nothing = Asked { owner: None, preferred: None, last: None };
+        let Ok(grant) = granted else {
+            return assert_eq!(self.model.acquire(pool, &nothing), None);
+        };
+        let key = self.key(grant.claim.space(), grant.claim.address());
+        let (own, fresh) = (grant.pool == id, self.model.token(key) == (Token::Free, 0));
+        if own && fresh && self.model.config.pools[pool].1.contains(&key.1) {
+            self.model.move_to(key, Token::Claimed);
+        } else {
+            let member = POOLS.iter().position(|name| *name == self.pools.name(grant.pool));
+            let expected = self.model.acquire(pool, &nothing);
+            assert_eq!(Some((key.1, member.expect("a pool of the plan"))), expected);
+        }
+        self.claims.push(grant.claim);
     }
 
     fn compare(&self) {

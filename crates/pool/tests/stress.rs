@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
 use std::thread;
 
-use leasehold_pool::{Claim, OwnerTag, Plan, PoolId, Pools, Range, SpaceId, Wish};
+use leasehold_pool::{Claim, Home, OwnerTag, Plan, PoolId, Pools, Range, SpaceId, Wish};
 
 const MAIN: SpaceId = SpaceId::MAIN;
 const FIRST: u32 = 0x0a0f_ff0a;
@@ -70,18 +70,20 @@ impl World {
         };
         let all = self.pools.pool("all").expect("the plan has the pool");
         let owner = OwnerTag::new(thread + 1);
+        let mut home = Home::new(thread.into());
         let mut held: Vec<Claim> = Vec::new();
         for _ in 0..calls {
             if held.len() < held_max && below(3) > 0 && self.tokens.take() {
                 let number = below(self.owned.len() as u32);
                 let address = Some(Ipv4Addr::from_bits(FIRST + number));
-                let wish = match below(4) {
-                    0 => Wish { preferred: address, ..Wish::default() },
-                    1 => Wish { owner, last: address, preferred: None },
-                    _ => Wish::default(),
-                };
                 let pool = if below(2) == 0 { self.pool } else { all };
-                let grant = self.pools.acquire(pool, wish).expect("the token owes an address");
+                let granted = match below(6) {
+                    0 | 1 => self.pools.acquire_near(pool, &mut home),
+                    2 => self.pools.acquire(pool, Wish { preferred: address, ..Wish::default() }),
+                    3 => self.pools.acquire(pool, Wish { owner, last: address, preferred: None }),
+                    _ => self.pools.acquire(pool, Wish::default()),
+                };
+                let grant = granted.expect("the token owes an address");
                 let again = self.owned(&grant.claim).swap(true, Ordering::SeqCst);
                 assert!(!again, "{} has two owners", grant.claim.address());
                 held.push(grant.claim);

@@ -15,7 +15,7 @@ use loom::thread;
 
 use crate::mutant::Mutant;
 use crate::pool::Found;
-use crate::{AddressState, Claim, OwnerTag, Plan, PoolId, Pools, Range, SpaceId, Wish};
+use crate::{AddressState, Claim, Home, OwnerTag, Plan, PoolId, Pools, Range, SpaceId, Wish};
 
 const MAIN: SpaceId = SpaceId::MAIN;
 
@@ -323,6 +323,44 @@ fn the_last_address_is_given_to_its_owner_alone() {
         assert_ne!(mine.address(), join(other), "remembered for another owner");
     }
     prove("the owner's last address", 4, scenario, &[Mutant::NoSecondLookAtTag]);
+}
+
+#[test]
+fn homes_never_exhaust_what_two_threads_share() {
+    fn scenario() {
+        let pools = pools(1);
+        let claim = acquire(&pools).expect("two are free");
+        let near = |pools: &Pools, seed| {
+            let granted = pools.acquire_near(id(pools, "p"), &mut Home::new(seed));
+            granted.expect("one address is free").claim
+        };
+        let other = spawn(&pools, move |pools| near(pools, 1));
+        pools.release(claim, None);
+        let mine = near(&pools, 2);
+        let others = join(other);
+        assert_ne!(mine.address(), others.address(), "an address has one owner");
+        pools.release(mine, None);
+        pools.release(others, None);
+        assert_hints_lead_to(&pools, 2);
+    }
+    prove("two homes in one word", 3, scenario, &[Mutant::HomeIsAll, Mutant::BelieveHints]);
+}
+
+#[test]
+fn a_home_and_the_order_leave_the_hints_complete() {
+    fn scenario() {
+        let pools = pools(3);
+        let claims = core::array::from_fn::<_, 4, _>(|_| acquire(&pools));
+        let [_three, _two, one, zero] = claims.map(|claim| claim.expect("four are free"));
+        pools.release(zero, None);
+        let other = spawn(&pools, move |pools| pools.release(one, None));
+        let mine = pools.acquire_near(id(&pools, "p"), &mut Home::new(1)).is_ok();
+        join(other);
+        assert!(mine, "an address was free all the time");
+        assert_hints_lead_to(&pools, 1);
+    }
+    let bugs = [Mutant::NoSecondLookAtWord, Mutant::AnnounceBeforeBit, Mutant::LoadsOutOfOrder];
+    prove("hints of words beside a home", 4, scenario, &bugs);
 }
 
 #[test]

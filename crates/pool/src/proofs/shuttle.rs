@@ -12,7 +12,7 @@ use std::vec::Vec;
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner, thread};
 
-use crate::{AddressState, Claim, OwnerTag, Plan, PoolId, Pools, Range, SpaceId, Wish};
+use crate::{AddressState, Claim, Home, OwnerTag, Plan, PoolId, Pools, Range, SpaceId, Wish};
 
 const MAIN: SpaceId = SpaceId::MAIN;
 
@@ -77,10 +77,15 @@ fn one_for_each(threads: u32, before: u32, after: u32) {
         let taken: Arc<Vec<_>> = Arc::new((0..threads).map(|_| AtomicBool::new(false)).collect());
         let lowest = 4_095 - before;
         join_all(spawn_each(&pools, threads, move |pools, number| {
+            let mut home = Home::new(number.into());
             for round in 0..3 {
                 let preferred = (round == number % 3).then(|| ip(lowest + number));
                 let wish = Wish { preferred, ..Wish::default() };
-                let claim = pools.acquire(pool(pools), wish).expect("there is one for each").claim;
+                let granted = match round == (number + 1) % 3 {
+                    true => pools.acquire_near(pool(pools), &mut home),
+                    false => pools.acquire(pool(pools), wish),
+                };
+                let claim = granted.expect("there is one for each").claim;
                 let slot = (claim.address().to_bits() - lowest) as usize;
                 assert!(!taken[slot].swap(true, Ordering::Relaxed), "given twice");
                 thread::yield_now();
