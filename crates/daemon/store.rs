@@ -20,6 +20,7 @@ use leasehold_dhcp::{Durable, Record, Turn, Wall};
 
 mod archive;
 mod codec;
+mod compact;
 mod database;
 mod fold;
 mod history;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub cache_bytes: u64,
     /// Free room on the file system below which nothing is written, octets.
     pub reserve_bytes: u64,
+    /// Size of sled's files below which they are never compacted, octets.
+    pub compact_above: u64,
     #[cfg(test)]
     faults: tests::Faults,
 }
@@ -66,6 +69,7 @@ impl Default for Settings {
             trim_every: Duration::from_secs(3600),
             cache_bytes: 64 << 20,
             reserve_bytes: 4 << 20,
+            compact_above: 64 << 20,
             #[cfg(test)]
             faults: tests::Faults::default(),
         }
@@ -153,6 +157,7 @@ impl Opened {
         let lock = lock(&paths)?;
         let fault = |fault| OpenError::Store(paths.store(), fault);
         let existed = paths.store().join("db").exists();
+        compact::clean(&paths.store()).map_err(fault)?;
         let database = Database::open(&paths.store(), &settings).map_err(fault)?;
         let (folded, newest) = database::fenced(|| database.folded()).map_err(fault)?;
         let opened = Turns::open(&paths.turns(), database.id(), folded, &settings);

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use leasehold_dhcp::Wall;
 
+use super::compact::Compaction;
 use super::database::{Database, Fault, StoreId, fenced};
 use super::fold::Generation;
 use super::history::{self, Page, Query, Trim};
@@ -45,6 +46,9 @@ pub(super) struct Archive {
 /// Generations that may wait to be folded before commits wait.
 const BACKLOG: usize = 64;
 const CHORES: Duration = Duration::from_secs(5);
+/// Files that are so many times as large as what lives in them are compacted. Freshly written ones
+/// are two to three times as large.
+const COMPACT_RATIO: u64 = 4;
 /// Weighs less than the threads that clients wait for.
 const NICE: i32 = 5;
 
@@ -66,7 +70,6 @@ impl Archive {
             tasks: received,
             abandoned: Arc::clone(&abandoned),
             id: database.id(),
-            database,
             marker,
             settings,
             marked: 0,
@@ -76,9 +79,10 @@ impl Archive {
             trim: Trim::default(),
             trimmed: now,
             chores: now + CHORES,
+            compacted: 0,
         };
         let thread = thread::Builder::new().name("archive".into());
-        let thread = thread.spawn(move || archivist.run(number, &orders))?;
+        let thread = thread.spawn(move || archivist.run(database, number, &orders))?;
         Ok(Self { tasks: Some(tasks), abandoned, place, thread: Some(thread) })
     }
 
@@ -136,7 +140,6 @@ struct Archivist {
     tasks: Receiver<Task>,
     abandoned: Arc<AtomicBool>,
     id: StoreId,
-    database: Database,
     marker: PathBuf,
     settings: Settings,
     marked: u64,
@@ -146,58 +149,61 @@ struct Archivist {
     trim: Trim,
     trimmed: Instant,
     chores: Instant,
+    /// Octets of the files after the last compaction.
+    compacted: u64,
 }
 
 impl Archivist {
-    fn run(mut self, number: u64, orders: &Sender<Order>) {
+    fn run(mut self, database: Database, number: u64, orders: &Sender<Order>) {
         let nice = rustix::process::setpriority_process(None, NICE);
         if let Err(error) = nice {
             tracing::debug!("store: the archive's thread keeps its priority: {error}");
         }
-        let ended = self.work(orders);
-        let dropped = fenced(|| {
-            drop(self.database);
-            Ok(())
-        });
-        if let Err(fault) = ended.and(dropped) {
+        if let Err(fault) = fenced(|| self.work(database, orders)) {
             // A writer that has ended is past all faults.
             let _ = orders.send(Order::Fault(number, fault));
         }
     }
 
-    fn work(&mut self, orders: &Sender<Order>) -> Result<(), Fault> {
+    fn work(&mut self, mut database: Database, orders: &Sender<Order>) -> Result<(), Fault> {
+        let mut compaction = None;
         loop {
             let patience = self.chores.saturating_duration_since(Instant::now());
+            let patience = if compaction.is_some() { Duration::ZERO } else { patience };
             let task = self.tasks.recv_timeout(patience);
             if self.abandoned.load(Ordering::Relaxed) {
                 return Ok(());
             }
             match task {
                 Ok(Task::Fold(frames)) => {
-                    self.fold(&frames)?;
+                    self.fold(&mut database, &frames)?;
                     let _ = orders.send(Order::Folded(self.folded));
                 }
-                Ok(Task::History(query, answer)) => answer(history::page(&self.database, &query)),
+                Ok(Task::History(query, answer)) => answer(history::page(&database, &query)),
                 Ok(Task::Retain(retention)) => self.settings.retention = retention,
                 Ok(Task::Settle(done)) => {
-                    self.stay_in_place()?;
+                    self.stay_in_place(&mut database)?;
                     let _ = done.send(());
                 }
-                Err(RecvTimeoutError::Timeout) => self.keep_house()?,
-                Err(RecvTimeoutError::Disconnected) => return self.close(),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.close(&mut database),
             }
             if Instant::now() >= self.chores {
-                self.keep_house()?;
+                self.keep_house(&mut database)?;
+                if compaction.is_none() && self.wants_compaction(&database)? {
+                    compaction = Some(Compaction::begin(&database, &self.settings)?);
+                }
             }
+            (database, compaction) = self.compact(database, compaction)?;
         }
     }
 
-    fn fold(&mut self, frames: &[u8]) -> Result<(), Fault> {
-        self.stay_in_place()?;
-        self.database.has_room()?;
+    fn fold(&mut self, database: &mut Database, frames: &[u8]) -> Result<(), Fault> {
+        self.stay_in_place(database)?;
+        database.has_room()?;
         let generation = Generation::of_frames(frames);
-        fenced(|| generation.fold(&mut self.database))?;
-        self.database.sync()?;
+        generation.fold(database)?;
+        database.sync()?;
         self.folded = generation.through();
         self.newest = self.newest.max(generation.newest());
         Ok(())
@@ -205,28 +211,54 @@ impl Archivist {
 
     /// What is written to a file that was removed is lost with the process: if sled's files are
     /// gone, they are written anew; if others stand in their place, the store has failed.
-    fn stay_in_place(&mut self) -> Result<(), Fault> {
-        match self.database.place().standing() {
+    fn stay_in_place(&mut self, database: &mut Database) -> Result<(), Fault> {
+        match database.place().standing() {
             Standing::There => return Ok(()),
             Standing::Other => return Err(Fault::Foreign),
             Standing::Gone => {}
         }
         tracing::error!("store: its files were removed: they are written anew");
-        self.database.write_anew(&self.settings)?;
+        database.write_anew(&self.settings)?;
         self.marked = 0;
         self.mark();
         Ok(())
     }
 
-    fn keep_house(&mut self) -> Result<(), Fault> {
+    fn keep_house(&mut self, database: &mut Database) -> Result<(), Fault> {
         self.chores = Instant::now() + CHORES;
-        self.stay_in_place()?;
+        self.stay_in_place(database)?;
         let oldest = self.believed().0.saturating_sub(self.settings.retention.as_secs());
-        if self.chores >= self.trimmed && self.trim.step(&self.database, Wall(oldest))? {
+        if self.chores >= self.trimmed && self.trim.step(database, Wall(oldest))? {
             self.trimmed = self.chores + self.settings.trim_every;
         }
         self.mark();
         Ok(())
+    }
+
+    /// Whether most of the files is dead, and more than after the last compaction.
+    fn wants_compaction(&self, database: &Database) -> Result<bool, Fault> {
+        let (files, live) = database.size()?;
+        let grown = files > self.compacted + self.compacted / 2;
+        Ok(grown && files > self.settings.compact_above.max(live * COMPACT_RATIO))
+    }
+
+    fn compact(
+        &mut self,
+        database: Database,
+        compaction: Option<Compaction>,
+    ) -> Result<(Database, Option<Compaction>), Fault> {
+        // Without notes of what changes it would lose something: the files were written anew.
+        let compaction = compaction.filter(|_| database.notes_changes());
+        let Some(mut compaction) = compaction else { return Ok((database, None)) };
+        if !compaction.step(&database)? {
+            return Ok((database, Some(compaction)));
+        }
+        let (before, _) = database.size()?;
+        let database = compaction.finish(database, &self.settings)?;
+        (self.compacted, _) = database.size()?;
+        let (before, after) = (before >> 20, self.compacted >> 20);
+        tracing::info!("store: compacted from {before} to {after} MiB");
+        Ok((database, None))
     }
 
     /// The time that retention is measured from. It is counted from the newest record, not read
@@ -246,9 +278,9 @@ impl Archivist {
         }
     }
 
-    fn close(&mut self) -> Result<(), Fault> {
-        self.stay_in_place()?;
-        self.database.sync()?;
+    fn close(&mut self, database: &mut Database) -> Result<(), Fault> {
+        self.stay_in_place(database)?;
+        database.sync()?;
         self.mark();
         Ok(())
     }

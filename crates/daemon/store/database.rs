@@ -7,10 +7,12 @@
 //! [`sync`]: Database::sync
 
 use core::fmt;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use leasehold_dhcp::Wall;
@@ -88,8 +90,29 @@ pub(super) struct Database {
     id: StoreId,
     reserve: u64,
     keeps_corrupt: bool,
+    writes: Mutex<Writes>,
     #[cfg(test)]
     faults: super::tests::Faults,
+}
+
+/// What is written by key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Tree {
+    Leases,
+    Tenures,
+    Corrupt,
+}
+
+/// All of them, in the order in which they are copied.
+pub(super) const TREES: [Tree; 3] = [Tree::Leases, Tree::Tenures, Tree::Corrupt];
+
+/// What has been written, for those who want to know.
+#[derive(Debug, Default)]
+struct Writes {
+    /// Octets of all keys and values.
+    live: u64,
+    /// The keys that have changed, while somebody copies.
+    noted: Option<BTreeSet<(Tree, Vec<u8>)>>,
 }
 
 /// Runs calls into sled; a panic in them is a fault, not the end.
@@ -105,6 +128,13 @@ impl Database {
     /// Opens the store in `path`, or makes an empty one there.
     pub(super) fn open(path: &Path, settings: &Settings) -> Result<Self, Fault> {
         fenced(|| Self::open_unfenced(path, settings))
+    }
+
+    /// The same, for a file whose place others know already.
+    pub(super) fn open_at(path: &Path, settings: &Settings, place: Place) -> Result<Self, Fault> {
+        let mut database = Self::open(path, settings)?;
+        database.place = place;
+        Ok(database)
     }
 
     fn open_unfenced(path: &Path, settings: &Settings) -> Result<Self, Fault> {
@@ -136,9 +166,11 @@ impl Database {
             id: kept.unwrap_or_default(),
             reserve: settings.reserve_bytes,
             keeps_corrupt: false,
+            writes: Mutex::default(),
             #[cfg(test)]
             faults: settings.faults.clone(),
         };
+        database.writes().live = database.folded_entry()?.map_or(0, |(_, _, live)| live);
         if kept.is_none() {
             database.id = new_id()?;
             database.db.insert("id", &database.id)?;
@@ -165,21 +197,87 @@ impl Database {
         &self.place
     }
 
+    /// Its directory.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Octets that its files take, and octets of the keys and values in them.
+    pub(super) fn size(&self) -> Result<(u64, u64), Fault> {
+        Ok((self.db.size_on_disk()?, self.writes().live))
+    }
+
     /// The newest turn that is folded, and the newest time that was known then.
     pub(super) fn folded(&self) -> Result<(u64, Wall), Fault> {
-        let folded = self.db.get("folded")?;
-        let folded = folded.and_then(|bytes| <[u8; 16]>::try_from(bytes.as_ref()).ok());
-        let folded = folded.map_or(0, u128::from_be_bytes);
-        Ok(((folded >> 64) as u64, Wall(folded as u64)))
+        let folded = self.folded_entry()?;
+        Ok(folded.map_or((0, Wall(0)), |(turn, wall, _)| (turn, wall)))
+    }
+
+    fn folded_entry(&self) -> Result<Option<(u64, Wall, u64)>, Fault> {
+        let Some(bytes) = self.db.get("folded")? else { return Ok(None) };
+        let mut numbers = bytes.chunks_exact(8).filter_map(|number| number.try_into().ok());
+        let mut number = || numbers.next().map_or(0, u64::from_be_bytes);
+        Ok(Some((number(), Wall(number()), number())))
     }
 
     /// Notes that all turns up to `through` are folded.
     pub(super) fn set_folded(&self, through: u64, newest: Wall) -> Result<(), Fault> {
         let (_, known) = self.folded()?;
-        let newest = newest.max(known);
-        let folded = u128::from(through) << 64 | u128::from(newest.0);
-        self.db.insert("folded", &folded.to_be_bytes())?;
+        let numbers = [through, newest.max(known).0, self.writes().live].map(u64::to_be_bytes);
+        self.db.insert("folded", numbers.as_flattened())?;
         Ok(())
+    }
+
+    /// Takes over the name of another store, and how far that is folded.
+    pub(super) fn become_like(&mut self, other: &Self) -> Result<(), Fault> {
+        self.id = other.id;
+        self.db.insert("id", &other.id)?;
+        let (through, newest) = other.folded()?;
+        self.set_folded(through, newest)
+    }
+
+    pub(super) fn tree(&self, tree: Tree) -> &sled::Tree {
+        match tree {
+            Tree::Leases => &self.leases,
+            Tree::Tenures => &self.tenures,
+            Tree::Corrupt => &self.corrupt,
+        }
+    }
+
+    pub(super) fn put(&self, tree: Tree, key: &[u8], value: &[u8]) -> Result<(), Fault> {
+        let old = self.tree(tree).insert(key, value)?;
+        self.note(tree, key, old.as_deref(), Some(value));
+        Ok(())
+    }
+
+    pub(super) fn remove(&self, tree: Tree, key: &[u8]) -> Result<(), Fault> {
+        let old = self.tree(tree).remove(key)?;
+        self.note(tree, key, old.as_deref(), None);
+        Ok(())
+    }
+
+    /// Gives back the keys that have changed since it was told to note them, and goes on or not.
+    pub(super) fn note_changes(&self, on: bool) -> BTreeSet<(Tree, Vec<u8>)> {
+        let goes_on = on.then(BTreeSet::new);
+        core::mem::replace(&mut self.writes().noted, goes_on).unwrap_or_default()
+    }
+
+    /// Whether it notes the keys that change.
+    pub(super) fn notes_changes(&self) -> bool {
+        self.writes().noted.is_some()
+    }
+
+    fn note(&self, tree: Tree, key: &[u8], old: Option<&[u8]>, new: Option<&[u8]>) {
+        let octets = |value: Option<&[u8]>| value.map_or(0, |value| key.len() + value.len()) as u64;
+        let mut writes = self.writes();
+        writes.live = (writes.live + octets(new)).saturating_sub(octets(old));
+        if let Some(noted) = &mut writes.noted {
+            noted.insert((tree, key.to_vec()));
+        }
+    }
+
+    fn writes(&self) -> MutexGuard<'_, Writes> {
+        self.writes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes everything written so far durable: flush, fdatasync, directory if it has changed.
@@ -213,8 +311,15 @@ impl Database {
     /// there: the files of this one were removed, but they live as long as they are open.
     pub(super) fn write_anew(&mut self, settings: &Settings) -> Result<(), Fault> {
         let mut anew = Self::open(&self.path, settings)?;
-        fenced(|| self.copy(&anew))?;
-        anew.id = self.id;
+        fenced(|| {
+            for tree in TREES {
+                for entry in self.tree(tree) {
+                    let (key, value) = entry?;
+                    anew.put(tree, &key, &value)?;
+                }
+            }
+            anew.become_like(self)
+        })?;
         anew.sync()?;
         // Those who look whether it is in its place go on looking there.
         let moved = self.place.exchange(|| Ok(()));
@@ -224,29 +329,12 @@ impl Database {
         Ok(())
     }
 
-    /// Copies every tree into another store, in the order of the keys.
-    fn copy(&self, to: &Self) -> Result<(), Fault> {
-        let pairs = [
-            (&*self.db, &*to.db),
-            (&self.leases, &to.leases),
-            (&self.tenures, &to.tenures),
-            (&self.corrupt, &to.corrupt),
-        ];
-        for (from, to) in pairs {
-            for entry in from {
-                let (key, value) = entry?;
-                to.insert(key, value)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Moves a corrupt value out of the way and says so.
-    pub(super) fn set_aside(&self, tree: &sled::Tree, key: &[u8], why: &str) -> Result<(), Fault> {
+    pub(super) fn set_aside(&self, tree: Tree, key: &[u8], why: &str) -> Result<(), Fault> {
         if self.keeps_corrupt {
             return Ok(());
         }
-        let name = tree.name();
+        let name = self.tree(tree).name();
         let mut place = name.to_vec();
         place.push(b'/');
         place.extend_from_slice(key);
@@ -255,11 +343,10 @@ impl Database {
             key = %hex(key),
             "store: a corrupt value was set aside: {why}"
         );
-        if let Some(value) = tree.get(key)? {
-            self.corrupt.insert(place, value)?;
+        if let Some(value) = self.tree(tree).get(key)? {
+            self.put(Tree::Corrupt, &place, &value)?;
         }
-        tree.remove(key)?;
-        Ok(())
+        self.remove(tree, key)
     }
 
     /// Keeps a piece of a turn that holds no records, and says so.
@@ -270,8 +357,8 @@ impl Database {
         why: &str,
     ) -> Result<(), Fault> {
         tracing::error!(turn = sequence, "store: a corrupt turn was set aside: {why}");
-        self.corrupt.insert([b"turns/", &sequence.to_be_bytes()[..]].concat(), bytes)?;
-        Ok(())
+        let key = [b"turns/", &sequence.to_be_bytes()[..]].concat();
+        self.put(Tree::Corrupt, &key, bytes)
     }
 }
 

@@ -8,7 +8,7 @@ use leasehold_dhcp::record::Location;
 use leasehold_dhcp::{Record, Wall};
 
 use super::codec::{self, Corrupt};
-use super::database::{Database, Fault};
+use super::database::{Database, Fault, Tree};
 use super::row::Row;
 use super::turns::frames;
 
@@ -65,7 +65,7 @@ impl Generation {
     }
 
     /// Writes its rows and tenures, and up to which turn everything is folded.
-    pub(super) fn fold(&self, database: &mut Database) -> Result<(), Fault> {
+    pub(super) fn fold(&self, database: &Database) -> Result<(), Fault> {
         for (sequence, records, why) in &self.corrupt {
             database.keep_corrupt_turn(*sequence, records, &why.to_string())?;
         }
@@ -92,7 +92,7 @@ pub(super) fn apply(row: &mut Row, changes: &[Change], mut ended: impl FnMut(u64
     }
 }
 
-fn fold(database: &mut Database, changes: &[Change]) -> Result<(), Fault> {
+fn fold(database: &Database, changes: &[Change]) -> Result<(), Fault> {
     let location = place(changes);
     let key = location.key();
     let kept = database.leases.get(&key)?;
@@ -100,15 +100,14 @@ fn fold(database: &mut Database, changes: &[Change]) -> Result<(), Fault> {
         None => Row::default(),
         Some(Ok(row)) => row,
         Some(Err(why)) => {
-            database.set_aside(&database.leases, &key, &why.to_string())?;
+            database.set_aside(Tree::Leases, &key, &why.to_string())?;
             Row::default()
         }
     };
     let mut tenures = Vec::new();
     apply(&mut row, changes, |sequence, tenure| tenures.push((sequence, tenure)));
     for (sequence, tenure) in tenures {
-        database.tenures.insert(tenure.key(sequence), tenure.value())?;
+        database.put(Tree::Tenures, &tenure.key(sequence), &tenure.value())?;
     }
-    database.leases.insert(key, row.value(location))?;
-    Ok(())
+    database.put(Tree::Leases, &key, &row.value(location))
 }

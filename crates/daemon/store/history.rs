@@ -7,7 +7,7 @@ use leasehold_dhcp::record::Location;
 use sled::IVec;
 
 use super::codec;
-use super::database::{Database, Fault, fenced};
+use super::database::{Database, Fault, Tree, fenced};
 use super::row::{Row, Tenure};
 
 /// Which tenures are asked for.
@@ -153,12 +153,12 @@ impl Entry {
             let read = codec::key_location(lease)
                 .and_then(|location| Ok(Row::of_value(&self.value)?.tenure(&location)));
             return read.or_else(|why| {
-                database.set_aside(&database.leases, lease, &why.to_string())?;
+                database.set_aside(Tree::Leases, lease, &why.to_string())?;
                 Ok(None)
             });
         }
         Tenure::read(&self.key, &self.value).map(Some).or_else(|why| {
-            database.set_aside(&database.tenures, &self.key, &why.to_string())?;
+            database.set_aside(Tree::Tenures, &self.key, &why.to_string())?;
             Ok(None)
         })
     }
@@ -180,27 +180,28 @@ impl Trim {
                 let ended = Tenure::read(key, value).ok().and_then(|tenure| tenure.ended);
                 ended.is_some_and(|(at, _)| at < oldest)
             };
-            let tenures = sweep(&database.tenures, &mut self.tenures, old)?;
+            let tenures = sweep(database, Tree::Tenures, &mut self.tenures, old)?;
             let left = |_: &[u8], value: &[u8]| {
                 let idle = Row::of_value(value).ok().and_then(|row| row.idle_since());
                 idle.is_some_and(|at| at < oldest)
             };
-            let leases = sweep(&database.leases, &mut self.leases, left)?;
+            let leases = sweep(database, Tree::Leases, &mut self.leases, left)?;
             Ok(tenures && leases)
         })
     }
 }
 
 fn sweep(
-    tree: &sled::Tree,
+    database: &Database,
+    tree: Tree,
     from: &mut Vec<u8>,
     goes: impl Fn(&[u8], &[u8]) -> bool,
 ) -> Result<bool, Fault> {
     let mut looked = 0;
-    for entry in tree.range(from.as_slice()..).take(LOOKS) {
+    for entry in database.tree(tree).range(from.as_slice()..).take(LOOKS) {
         let (key, value) = entry?;
         if goes(&key, &value) {
-            tree.remove(&key)?;
+            database.remove(tree, &key)?;
         }
         looked += 1;
         *from = key.to_vec();

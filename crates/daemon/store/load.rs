@@ -10,7 +10,7 @@ use leasehold_dhcp::{Record, Wall};
 use sled::IVec;
 
 use super::codec;
-use super::database::{Database, Fault, fenced};
+use super::database::{Database, Fault, Tree, fenced};
 use super::fold::{Generation, apply, place};
 use super::row::{self, Row};
 
@@ -161,7 +161,7 @@ impl<'a, F: Iterator<Item = &'a [(u64, Record)]>, R: FnMut(Record)> Merge<'a, F,
         }
         for (key, why) in part.corrupt {
             self.loaded.corrupt += 1;
-            fenced(|| database.set_aside(&database.leases, &key, &why))?;
+            fenced(|| database.set_aside(Tree::Leases, &key, &why))?;
         }
         Ok(())
     }

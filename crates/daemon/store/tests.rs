@@ -413,7 +413,7 @@ fn corrupt_values_are_set_aside_and_the_rest_opens() {
     let (key, value) = database.leases.first().unwrap().unwrap();
     let mut bent = value.to_vec();
     bent[3] ^= 4;
-    database.leases.insert(key, bent).unwrap();
+    database.put(database::Tree::Leases, &key, &bent).unwrap();
     drop(database);
     let running = start(directory.path(), settings());
     assert_eq!(running.trust, Trust::Suspect(Suspicion::Corrupt { values: 1 }));
