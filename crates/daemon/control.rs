@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use leasehold_dhcp::Interfaces;
-use leasehold_routeros::{Change, Command, Effects, Listing, Record, Reply, Trap};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use leasehold_routeros::{Change, Command, Effects, Listing, Outcome, Record, Reply, Trap, Tree};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use crate::access::Caller;
 use crate::transfer;
 
 mod file;
@@ -42,11 +43,11 @@ pub type Page = (Vec<Record>, Option<Box<Listing>>);
 
 /// What a face, the supervisor or the kernel want.
 enum Ask {
-    Run(Command, oneshot::Sender<Result<Answered, Trap>>),
+    Run(Waiting),
     Page(Box<Listing>, oneshot::Sender<Page>),
     Reload(bool, oneshot::Sender<Result<(), Refused>>),
     Interfaces(Arc<Interfaces>),
-    Import(Script, oneshot::Sender<Result<Answered, Trap>>),
+    Import(Script, Caller, oneshot::Sender<Result<Answered, Trap>>),
     SafeMode(safe::Wish, oneshot::Sender<Result<u64, Trap>>),
 }
 
@@ -60,6 +61,8 @@ const CHANGES: usize = 4096;
 pub struct Control {
     asks: mpsc::UnboundedSender<Ask>,
     changes: broadcast::Sender<Arc<Change>>,
+    tree: watch::Receiver<Tree>,
+    caller: Caller,
 }
 
 impl Control {
@@ -69,8 +72,27 @@ impl Control {
         let (changes, _) = broadcast::channel(CHANGES);
         let told = changes.clone();
         let thread = thread::Builder::new().name("control".into());
+        let tree = keeper.shown();
         let thread = thread.spawn(move || Task::new(keeper, plane, told, received).work())?;
-        Ok((Self { asks, changes }, thread))
+        Ok((Self { asks, changes, tree, caller: Caller::local() }, thread))
+    }
+
+    /// The same task, commanded by somebody else.
+    #[must_use]
+    pub fn commanded_by(&self, caller: Caller) -> Self {
+        Self { caller, ..self.clone() }
+    }
+
+    /// Whether whoever commands may still look at rows.
+    #[must_use]
+    pub fn may_read(&self) -> bool {
+        self.caller.may("read", &self.tree.borrow())
+    }
+
+    /// The rows as they are, and whenever they change.
+    #[must_use]
+    pub fn tree(&self) -> watch::Receiver<Tree> {
+        self.tree.clone()
     }
 
     /// Carries a command out.
@@ -79,6 +101,7 @@ impl Control {
     ///
     /// The rule that was broken; nothing is changed then.
     pub async fn run(&self, mut command: Command) -> Result<Answered, Trap> {
+        self.caller.check(&command, &self.tree.borrow())?;
         if command.path.is_empty() && command.verb == "reload" {
             let done = self.reload(keeper::take_confirmation(&mut command)).await;
             let done = done.map_err(|refused| Trap::Failure(refused.to_string()));
@@ -90,7 +113,9 @@ impl Control {
         {
             return self.import(Script::of(&command, text)).await;
         }
-        self.ask(|answer| Ask::Run(command, answer)).await.unwrap_or_else(|| Err(ending()))
+        let caller = self.caller.clone();
+        let ran = self.ask(|answer| Ask::Run(Waiting { command, caller, answer })).await;
+        ran.unwrap_or_else(|| Err(ending()))
     }
 
     /// The next rows of a listing, and the listing if more follow.
@@ -141,6 +166,13 @@ struct Task {
     safe_modes: u64,
 }
 
+/// A command that waits to be run.
+struct Waiting {
+    command: Command,
+    caller: Caller,
+    answer: oneshot::Sender<Result<Answered, Trap>>,
+}
+
 /// A command of a batch, run on the batch's draft of the tree.
 struct Ran {
     verb: String,
@@ -163,7 +195,7 @@ impl Task {
         let mut next = None;
         while let Some(ask) = next.take().or_else(|| self.asks.blocking_recv()) {
             match ask {
-                Ask::Run(command, answer) => next = self.batch(command, answer),
+                Ask::Run(waiting) => next = self.batch(waiting),
                 Ask::Page(listing, answer) => {
                     let _ = answer.send(self.page(listing));
                 }
@@ -171,7 +203,9 @@ impl Task {
                     let _ = answer.send(self.keeper.reload(confirmed, &self.plane));
                 }
                 Ask::Interfaces(interfaces) => self.keeper.set_interfaces(interfaces),
-                Ask::Import(script, answer) => drop(answer.send(self.import(&script))),
+                Ask::Import(script, caller, answer) => {
+                    let _ = answer.send(self.import(&script, &caller));
+                }
                 Ask::SafeMode(wish, answer) => drop(answer.send(self.safe_mode(wish))),
             }
         }
@@ -179,16 +213,12 @@ impl Task {
 
     /// Runs the commands that wait, one after another, and makes what they changed true at once.
     /// Gives back what came after them and is no command.
-    fn batch(
-        &mut self,
-        first: Command,
-        answer: oneshot::Sender<Result<Answered, Trap>>,
-    ) -> Option<Ask> {
-        let mut waiting = vec![(first, answer)];
+    fn batch(&mut self, first: Waiting) -> Option<Ask> {
+        let mut waiting = vec![first];
         let mut next = None;
         while waiting.len() < BATCH && next.is_none() {
             match self.asks.try_recv() {
-                Ok(Ask::Run(command, answer)) => waiting.push((command, answer)),
+                Ok(Ask::Run(another)) => waiting.push(another),
                 Ok(other) => next = Some(other),
                 Err(_) => break,
             }
@@ -203,15 +233,17 @@ impl Task {
     /// Gives the commands back if the changes of several were refused.
     fn together(&mut self, commands: Vec<Waiting>) -> Option<Vec<Waiting>> {
         let alone = commands.len() == 1;
-        let copies: Vec<Command> =
-            if alone { Vec::new() } else { commands.iter().map(|(c, _)| c.clone()).collect() };
+        let copies: Vec<(Command, Caller)> = match alone {
+            true => Vec::new(),
+            false => commands.iter().map(|one| (one.command.clone(), one.caller.clone())).collect(),
+        };
         let mut draft = self.keeper.tree().clone();
         let mut ran = Vec::new();
         let mut confirmed = true;
         let mut changes = false;
-        for (at, (mut command, answer)) in commands.into_iter().enumerate() {
+        for (at, Waiting { mut command, caller, answer }) in commands.into_iter().enumerate() {
             confirmed &= keeper::take_confirmation(&mut command);
-            match draft.run(&command, &self.keeper.source(&self.plane)) {
+            match self.draft(&mut draft, &command, &caller) {
                 Ok(outcome) => {
                     changes |= !outcome.effects.changes.is_empty();
                     let (effects, reply) = (outcome.effects, outcome.reply);
@@ -222,7 +254,10 @@ impl Task {
         }
         if changes && let Err(refused) = self.keeper.adopt(draft, confirmed, &self.plane) {
             if !alone {
-                let again = ran.into_iter().map(|(at, ran)| (copies[at].clone(), ran.answer));
+                let again = ran.into_iter().map(|(at, ran)| {
+                    let (command, caller) = copies[at].clone();
+                    Waiting { command, caller, answer: ran.answer }
+                });
                 return Some(again.collect());
             }
             let trap = Trap::Failure(refused.to_string());
@@ -231,6 +266,15 @@ impl Task {
         }
         ran.into_iter().for_each(|(_, ran)| self.finish(ran));
         None
+    }
+
+    /// Runs one command on a draft that others have changed already, or leaves it as it was.
+    fn draft(&self, draft: &mut Tree, command: &Command, caller: &Caller) -> Result<Outcome, Trap> {
+        let mut next = draft.clone();
+        let outcome = next.run(command, &self.keeper.source(&self.plane))?;
+        caller.review(&outcome.effects.changes, draft, &next)?;
+        *draft = next;
+        Ok(outcome)
     }
 
     /// What a command means beside the tree, and its answer.
@@ -262,5 +306,3 @@ impl Task {
         (records, more.then_some(listing))
     }
 }
-
-type Waiting = (Command, oneshot::Sender<Result<Answered, Trap>>);

@@ -1,5 +1,6 @@
 //! The daemon: sockets, store and faces around the sans-IO engine.
 
+pub mod access;
 pub mod bench;
 pub mod check;
 pub mod clock;
@@ -14,6 +15,7 @@ pub mod menus;
 pub mod net;
 pub mod probe;
 pub mod serve;
+pub mod services;
 pub mod setup;
 pub mod store;
 pub mod transfer;

@@ -1,16 +1,21 @@
 //! All menus of the daemon: those of the DHCP server, and of the machine and the service around it.
 
 mod network;
+mod service;
 mod system;
+mod user;
 
 pub use network::{
     Address, AddressState, Arp, BridgeHost, DhcpClient, DnsStatic, Ethernet, EthernetState,
     Interface, InterfaceState, Neighbour, Registration, Wifi,
 };
+pub(crate) use service::EVERYWHERE;
+pub use service::{Prefix, Protocol, Service, ServiceState, TlsVersion};
 pub use system::{
     Clock, ClockState, Health, Identity, License, LicenseState, Package, PackageState,
     PackageUpdate, PackageUpdateState, Resource, ResourceState, Routerboard, RouterboardState,
 };
+pub use user::{Active, Group, Policies, Session, Source, User, UserState};
 
 use leasehold_dhcp::menus as dhcp;
 use leasehold_routeros::{Menu, Row, Tree};
@@ -31,6 +36,7 @@ pub fn menus() -> Vec<&'static Menu> {
     ];
     menus.extend(dhcp::menus());
     menus.extend([
+        Service::menu(),
         Clock::menu(),
         Health::menu(),
         Identity::menu(),
@@ -39,6 +45,9 @@ pub fn menus() -> Vec<&'static Menu> {
         PackageUpdate::menu(),
         Resource::menu(),
         Routerboard::menu(),
+        Group::menu(),
+        User::menu(),
+        Active::menu(),
     ]);
     menus
 }

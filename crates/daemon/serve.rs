@@ -1,7 +1,7 @@
 //! `leasehold serve`: starts the worker, follows signals and interfaces, answers the supervisor.
 
 use core::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +10,13 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
+use crate::access::Gate;
 use crate::configuration::ConfigurationError;
 use crate::control::{Control, Keeper, Plane};
 use crate::faces::socket::Socket;
 use crate::net::Watch;
 use crate::net::watch::WatchError;
+use crate::services::{self, Means};
 use crate::store;
 use crate::worker::{self, Health, Request, Worker};
 
@@ -112,9 +114,15 @@ impl Serving {
             nonce_key: secret(),
         };
         let worker = Worker::start(settings).await.map_err(ServeError::Start)?;
+        let (sessions, troubles) = (keeper.sessions(), keeper.troubles());
         // The task ends by itself once nobody can ask it any more.
         let control = Control::start(keeper, Plane::new(&worker));
         let (control, _) = control.map_err(ServeError::Runtime)?;
+        let gate = Arc::new(Gate::new(control.tree(), sessions, secret()));
+        let config = options.config.parent().unwrap_or(Path::new(".")).to_owned();
+        let directories = vec![options.state.clone(), config];
+        let means = Means { control: control.clone(), gate, directories, troubles };
+        tokio::spawn(services::follow(means));
         match Socket::bind(&options.socket) {
             Ok(socket) => drop(tokio::spawn(socket.serve(control.clone()))),
             // Clients are served all the same.

@@ -17,12 +17,16 @@ use leasehold_pool::PlanError;
 use leasehold_routeros::syntax::toml::{Document, NotWritten, Problem};
 use leasehold_routeros::{Command, Ids, LiveRow, Order, Row, Source, Trap, Tree, Want};
 
+use tokio::sync::watch;
+
 use super::file::{self, ConfigFile, FileError};
 use super::guard::{self, Orphans};
 use super::plane::Plane;
 use super::safe;
+use crate::access::Sessions;
 use crate::configuration::{self, ConfigurationError, Loaded};
 use crate::host::Host;
+use crate::services::Troubles;
 
 /// Why a configuration is not obeyed. The one before goes on.
 #[derive(Debug)]
@@ -94,6 +98,9 @@ pub struct Keeper {
     roster: Roster,
     interfaces: Arc<Interfaces>,
     host: Host,
+    sessions: Sessions,
+    troubles: Troubles,
+    shown: watch::Sender<Tree>,
 }
 
 /// Ids of configured rows, in the state directory.
@@ -132,6 +139,7 @@ impl Keeper {
         tree.not_obeyed().iter().for_each(|warning| tracing::warn!("{warning}"));
         let roster = Roster::new(&tree, &compiled.flaws);
         let keeper = Self {
+            shown: watch::Sender::new(tree.clone()),
             tree,
             document,
             file: ConfigFile::new(config.to_owned(), text),
@@ -140,6 +148,8 @@ impl Keeper {
             roster,
             interfaces: Arc::default(),
             host: Host::new(state),
+            sessions: Sessions::default(),
+            troubles: Troubles::default(),
         };
         keeper.remember();
         Ok(keeper)
@@ -204,7 +214,26 @@ impl Keeper {
 
     /// The running server, as the tree asks it.
     pub(super) fn source<'a>(&'a self, plane: &'a Plane) -> Running<'a> {
-        Running { roster: &self.roster, interfaces: &self.interfaces, host: &self.host, plane }
+        let Self { roster, interfaces, host, sessions, troubles, tree, .. } = self;
+        Running { roster, interfaces, host, sessions, troubles, tree, plane }
+    }
+
+    /// The rows as they are, and whenever they change.
+    #[must_use]
+    pub fn shown(&self) -> watch::Receiver<Tree> {
+        self.shown.subscribe()
+    }
+
+    /// The sessions of users.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        self.sessions.clone()
+    }
+
+    /// What is wrong with services.
+    #[must_use]
+    pub fn troubles(&self) -> Troubles {
+        self.troubles.clone()
     }
 
     /// Makes a changed tree true: checked, written to the file, obeyed.
@@ -273,6 +302,7 @@ impl Keeper {
         let config = Arc::new(compiled.config);
         plane.configure(Arc::clone(&config)).map_err(Refused::Pools)?;
         (self.tree, self.document, self.config, self.roster) = (tree, document, config, roster);
+        self.shown.send_replace(self.tree.clone());
         Ok(())
     }
 
@@ -347,6 +377,9 @@ pub(super) struct Running<'a> {
     roster: &'a Roster,
     interfaces: &'a Interfaces,
     host: &'a Host,
+    sessions: &'a Sessions,
+    troubles: &'a Troubles,
+    tree: &'a Tree,
     plane: &'a Plane,
 }
 
@@ -356,6 +389,10 @@ impl Source for Running<'_> {
             && menu.path == menus::LeaseHistory::menu().path
         {
             return self.plane.past.page(*after);
+        }
+        let rows = self.sessions.fetch(want, self.tree);
+        if let Some(rows) = rows.or_else(|| self.troubles.fetch(want, self.tree)) {
+            return rows;
         }
         let menu = match want {
             Want::Overlay(menu, _) | Want::Page(menu, _) | Want::Row(menu, _) => menu,

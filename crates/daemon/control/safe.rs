@@ -62,6 +62,9 @@ impl Control {
     ///
     /// Another session has it.
     pub async fn take_safe_mode(&self, hijack: Hijack) -> Result<SafeMode, Trap> {
+        if !self.caller.may("write", &self.tree.borrow()) {
+            return Err(Trap::NotPermitted);
+        }
         let number = self.wish(Wish::Take(hijack)).await?;
         Ok(SafeMode { control: self.clone(), number, over: false })
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use leasehold_routeros::syntax::script::{self, Imported};
 use leasehold_routeros::{Command, Reply, Trap};
 
+use crate::access::Caller;
+
 use super::{Answered, Ask, Control, Task};
 
 /// A script and how to import it.
@@ -38,12 +40,14 @@ impl Control {
     ///
     /// Everything that is wrong with it, each with its place; nothing is changed then.
     pub async fn import(&self, script: Script) -> Result<Answered, Trap> {
-        self.ask(|answer| Ask::Import(script, answer)).await.unwrap_or_else(|| Err(super::ending()))
+        let caller = self.caller.clone();
+        let done = self.ask(|answer| Ask::Import(script, caller, answer)).await;
+        done.unwrap_or_else(|| Err(super::ending()))
     }
 }
 
 impl Task {
-    pub(super) fn import(&mut self, script: &Script) -> Result<Answered, Trap> {
+    pub(super) fn import(&mut self, script: &Script, caller: &Caller) -> Result<Answered, Trap> {
         let mut draft = self.keeper.tree().clone();
         let source = self.keeper.source(&self.plane);
         let imported = script::import(&mut draft, &script.text, &script.options, &source);
@@ -59,6 +63,7 @@ impl Task {
             });
             Trap::Syntax(said.collect::<Vec<_>>().join("\n"))
         })?;
+        caller.review(&imported.changes, self.keeper.tree(), &draft)?;
         let mut said = report(&imported);
         if script.dry_run {
             said.push_str("dry run: nothing was changed\n");

@@ -51,7 +51,7 @@ impl Socket {
                 Ok((stream, _)) if may_command(&stream) => {
                     let control = control.clone();
                     tokio::spawn(async move {
-                        session::serve(stream, control).await;
+                        session::serve(stream, control, None).await;
                         drop(place);
                     });
                 }

@@ -123,6 +123,8 @@ pub struct Menu {
     pub formerly: &'static [Former],
     /// Rows that are always there, under the first ids: they can be changed, but not removed.
     pub builtin: &'static [Texts],
+    /// Why a row that others refer to is not removed; if `None`, it is, and they dangle.
+    pub in_use: Option<&'static str>,
     /// Whether only users with the policy `policy` may change it.
     pub guarded: bool,
     /// What a row has to be as a whole, each of its values being legal.
@@ -147,6 +149,7 @@ impl Menu {
         specials: &[],
         formerly: &[],
         builtin: &[],
+        in_use: None,
         guarded: false,
         check: None,
         remarks: None,

@@ -32,6 +32,8 @@ pub enum Trap {
     Failure(String),
     /// The user's group lacks a policy.
     NotPermitted,
+    /// There is no such user, or the password is another.
+    WrongCredentials,
     /// The query or the text of the command cannot be read.
     Syntax(String),
     /// The command was cancelled.
@@ -60,9 +62,11 @@ impl Trap {
             Self::Value { fault: Fault::Failure(_), .. } => None,
             Self::Value { .. } | Self::Missing(_) | Self::Ambiguous(_) => Some(Category::Argument),
             Self::Interrupted => Some(Category::Interrupted),
-            Self::UnknownParameter(_) | Self::Failure(_) | Self::NotPermitted | Self::Syntax(_) => {
-                None
-            }
+            Self::UnknownParameter(_)
+            | Self::Failure(_)
+            | Self::NotPermitted
+            | Self::WrongCredentials
+            | Self::Syntax(_) => None,
         }
     }
 
@@ -90,6 +94,7 @@ impl fmt::Display for Trap {
             }
             Self::Failure(text) => write!(f, "failure: {text}"),
             Self::NotPermitted => f.write_str("not enough permissions (9)"),
+            Self::WrongCredentials => f.write_str("invalid user name or password (6)"),
             Self::Syntax(text) => f.write_str(text),
             Self::Interrupted => f.write_str("interrupted"),
         }

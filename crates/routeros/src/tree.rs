@@ -34,6 +34,13 @@ pub struct Tree {
     warned: BTreeSet<(&'static str, &'static str)>,
 }
 
+impl core::fmt::Debug for Tree {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let counts = self.tables.iter().map(|table| (table.menu.path, table.rows.len()));
+        f.debug_map().entries(counts).finish()
+    }
+}
+
 /// What is different in the rows of a menu.
 pub(crate) struct Difference {
     /// All rows as they are now.

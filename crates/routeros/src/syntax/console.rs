@@ -15,6 +15,7 @@ use core::fmt;
 use super::place::Place;
 use super::print::{Form, Layout, print};
 use crate::command::{Command, Reply};
+use crate::menu::Menu;
 use crate::record::Record;
 use crate::trap::Trap;
 
@@ -178,11 +179,20 @@ pub fn answer(
         Reply::Value(text) => format!("{text}\n"),
         Reply::Text(text) => text.clone(),
         Reply::Rows(listing) if listing.counts() => format!("{}\n", records.len()),
-        Reply::Rows(listing) => {
-            let menu = listing.menu();
-            let one = command.verb == "get";
-            let form = if put || one { Form::AsValue } else { Form::of(command, menu) };
-            print(menu, records, form, &Layout::of(command, width))
-        }
+        Reply::Rows(listing) => rows(command, put, listing.menu(), records, width),
     }
+}
+
+/// What the console prints for the rows that a command gives; `put` if `:put` is to print them.
+#[must_use]
+pub fn rows(
+    command: &Command,
+    put: bool,
+    menu: &'static Menu,
+    records: &[Record],
+    width: Option<usize>,
+) -> String {
+    let one = command.verb == "get";
+    let form = if put || one { Form::AsValue } else { Form::of(command, menu) };
+    print(menu, records, form, &Layout::of(command, width))
 }

@@ -104,6 +104,9 @@ impl Run<'_> {
             self.bury(record, id);
             if let Some(name) = menu.name_place().and_then(|place| entry.cells.get(place)) {
                 let touched = self.tree.unlink(at, id, name);
+                if let Some(failure) = menu.in_use.filter(|_| !touched.is_empty()) {
+                    return Err(Trap::Failure(failure.into()));
+                }
                 if !touched.is_empty() {
                     self.warn(format!(
                         "{} \"{name}\" was in use: {} row(s) now refer to {id}, until another {} \

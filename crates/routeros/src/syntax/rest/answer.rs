@@ -45,15 +45,13 @@ impl Exchange {
         match (&self.then, reply) {
             (Then::One | Then::Made | Then::Changed(_), _) => match records.first() {
                 Some(record) => Answer::json(self.status(), &object(record)),
-                None => refused(&Refused { status: 404, detail: None }),
+                None => self.unseen(reply),
             },
             (Then::Added, Reply::Value(id)) => {
                 Answer::json(200, &json!({ "message": "added", ".id": id }))
             }
             (Then::Removed, _) => Answer { status: 204, body: String::new() },
-            (_, Reply::Rows(listing)) if listing.counts() => {
-                Answer::json(200, &json!({ "ret": records.len().to_string() }))
-            }
+            (_, Reply::Rows(listing)) if listing.counts() => Self::counted(records.len()),
             (_, Reply::Value(text) | Reply::Text(text)) => {
                 Answer::json(200, &json!({ "ret": text }))
             }
@@ -63,10 +61,38 @@ impl Exchange {
         }
     }
 
+    /// Whether the answer is an array of the reply's rows: it can be written a row at a time.
+    #[must_use]
+    pub fn lists(&self, reply: &Reply) -> bool {
+        let array = matches!(self.then, Then::Array | Then::Said | Then::Added);
+        array && matches!(reply, Reply::Rows(listing) if !listing.counts())
+    }
+
+    /// One row of such an array.
+    #[must_use]
+    pub fn row(&self, record: &Record) -> String {
+        json::object(record, &self.proplist()).to_string()
+    }
+
+    /// The answer to a command that counts rows.
+    #[must_use]
+    pub fn counted(count: usize) -> Answer {
+        Answer::json(200, &json!({ "ret": count.to_string() }))
+    }
+
     /// The answer to a script that was carried out, whatever became of it.
     #[must_use]
     pub fn printed(text: &str) -> Answer {
         Answer::json(200, &json!({ "ret": text }))
+    }
+
+    /// There is no such row; or there was when the command was carried out, and it is gone again.
+    fn unseen(&self, reply: &Reply) -> Answer {
+        match (&self.then, reply) {
+            (Then::Made, Reply::Value(id)) => Answer::json(self.status(), &json!({ ".id": id })),
+            (Then::Changed(_), _) => Answer::json(self.status(), &json!({})),
+            _ => refused(&Refused { status: 404, detail: None }),
+        }
     }
 
     fn status(&self) -> u16 {
@@ -110,6 +136,7 @@ pub fn refused(refused: &Refused) -> Answer {
         404 => "Not Found",
         406 => "Not Acceptable",
         413 => "Payload Too Large",
+        415 => "Unsupported Media Type",
         501 => "Not Implemented",
         _ => "Internal Server Error",
     };
