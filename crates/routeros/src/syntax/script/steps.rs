@@ -77,7 +77,7 @@ impl Reading<'_> {
                 cursor.end_of_statement()?;
                 *context = Context::Known(position);
             }
-            // `add` in a menu of ours that only shows: the router's own is for more than looking at.
+            // `add` in a menu of ours that only shows: the router's own does more.
             Found::Unknown { word, before, .. } if self.only_shows(&before, &word) => {
                 *self.steps.skipped.entry(before.path().into()).or_default() += 1;
                 cursor.skip_statement();
