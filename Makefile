@@ -35,6 +35,7 @@ peers: setup build ## ours beside Kea, dhcpd, dnsmasq and null servers; writes d
 soak: setup ## what takes longer than CI has: kills, power cuts, hostile packets, seeds
 	LEASEHOLD_ROUNDS=200 LEASEHOLD_CUTS=50 $(CARGO) test --release --test durability \
 		-- --nocapture
+	LEASEHOLD_DAMAGES=all $(CARGO) test --release --lib store::tests::damage -- --nocapture
 	$(CARGO) test --release --test hostile -- --nocapture
 	$(CARGO) run --release -p leasehold-sim -- --seeds 1..20000
 

@@ -4,6 +4,7 @@
 //! together are carried out together: one write of the file, one message to the worker.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -12,6 +13,7 @@ use leasehold_routeros::{Change, Command, Effects, Listing, Outcome, Record, Rep
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::access::Caller;
+use crate::store::Fault;
 use crate::transfer;
 
 mod file;
@@ -46,6 +48,7 @@ enum Ask {
     Run(Waiting),
     Page(Box<Listing>, oneshot::Sender<Page>),
     Reload(bool, oneshot::Sender<Result<(), Refused>>),
+    Backup(oneshot::Sender<Result<PathBuf, Fault>>),
     Interfaces(Arc<Interfaces>),
     Import(Script, Caller, oneshot::Sender<Result<Answered, Trap>>),
     SafeMode(safe::Wish, oneshot::Sender<Result<u64, Trap>>),
@@ -112,6 +115,13 @@ impl Control {
             && let Some(text) = command.argument("script").map(str::to_owned)
         {
             return self.import(Script::of(&command, text)).await;
+        }
+        // The copy stands on this machine, where nobody from elsewhere can fetch it.
+        if command.path.is_empty() && command.verb == "backup" && self.caller.user().is_none() {
+            let copied = self.ask(Ask::Backup).await.unwrap_or_else(|| Err(Fault::Ended));
+            let copied = copied.map_err(|fault| Trap::Failure(fault.to_string()))?;
+            let reply = Reply::Text(copied.display().to_string());
+            return Ok(Answered { reply, warnings: Vec::new() });
         }
         let caller = self.caller.clone();
         let ran = self.ask(|answer| Ask::Run(Waiting { command, caller, answer })).await;
@@ -202,6 +212,7 @@ impl Task {
                 Ask::Reload(confirmed, answer) => {
                     let _ = answer.send(self.keeper.reload(confirmed, &self.plane));
                 }
+                Ask::Backup(answer) => self.plane.past.backup(|copied| drop(answer.send(copied))),
                 Ask::Interfaces(interfaces) => self.keeper.set_interfaces(interfaces),
                 Ask::Import(script, caller, answer) => {
                     let _ = answer.send(self.import(&script, &caller));

@@ -17,6 +17,7 @@ pub mod probe;
 pub mod serve;
 pub mod services;
 pub mod setup;
+pub mod storage;
 pub mod store;
 pub mod transfer;
 pub mod worker;

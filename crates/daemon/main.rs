@@ -10,6 +10,7 @@ use leasehold::check::{self, Check};
 use leasehold::faces::{console, oneshot};
 use leasehold::probe::{self, Probe};
 use leasehold::serve::{self, ServeError};
+use leasehold::storage::{self, Storage};
 use leasehold::transfer::{self, Export, Import};
 use leasehold::{demo, log};
 
@@ -72,6 +73,7 @@ enum Command {
         #[arg(long, hide = true)]
         stage: Option<PathBuf>,
     },
+    Store(Storage),
     Bench(Bench),
     /// A terminal as on the router: completion by Tab, help by `?`, safe mode by Ctrl-X.
     ///
@@ -102,6 +104,10 @@ fn main() -> ExitCode {
         Command::Export(export) => told(transfer::export(&export)),
         Command::Probe(probe) => told(probe::run(&probe.options(), &mut io::stdout())),
         Command::Check(check) => check::run(&check, &mut io::stdout()).unwrap_or(ExitCode::FAILURE),
+        Command::Store(storage) => match storage::run(&storage, &options) {
+            Ok(code) => code,
+            Err(error) => told(Err(error)),
+        },
         Command::Bench(bench) => bench::run(&bench),
         Command::Demo { stage: None } => told(demo::run()),
         Command::Demo { stage: Some(stage) } => told(demo::play(&demo::Scene { stage })),

@@ -19,15 +19,20 @@ use leasehold_dhcp::record::Records;
 use leasehold_dhcp::{Durable, Record, Turn, Wall};
 
 mod archive;
+mod backup;
 mod codec;
 mod compact;
+mod contents;
 mod database;
 mod fold;
 mod history;
+mod lines;
 mod load;
 mod marker;
 mod place;
+mod repair;
 mod row;
+mod scan;
 #[cfg(test)]
 pub(crate) mod tests;
 mod turns;
@@ -35,7 +40,9 @@ mod writer;
 
 pub use database::Fault;
 pub use history::{Cursor, Page, Query};
+pub use lines::{Counted, LinesError, export, import};
 pub use marker::{Suspicion, Trust};
+pub use repair::{Repaired, Verified, repair, verify, wants_repair};
 pub use row::{Ending, Tenure};
 
 use database::Database;
@@ -134,6 +141,14 @@ impl fmt::Display for OpenError {
 }
 
 impl std::error::Error for OpenError {}
+
+impl OpenError {
+    /// Whether [`repair`] can help.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Store(_, fault) if fault.is_damage())
+    }
+}
 
 /// A store that has been opened, and whose threads have not started yet.
 #[derive(Debug)]
@@ -241,7 +256,7 @@ pub fn peek(directory: &Path, restore: impl FnMut(Record)) -> Result<(), OpenErr
     let mut database = Database::open(&paths.store(), &Settings::default()).map_err(fault)?;
     database.keep_corrupt();
     let (folded, _) = database::fenced(|| database.folded()).map_err(fault)?;
-    let found = Turns::peek(&paths.turns(), database.id(), folded).map_err(fault)?;
+    let found = Turns::peek(&paths.turns(), Some(database.id()), folded).map_err(fault)?;
     load(&database, &Generation::of_frames(&found.frames), restore).map_err(fault)?;
     Ok(())
 }
@@ -330,6 +345,12 @@ impl Historian {
     /// fails, drops the question unanswered or answers with its fault.
     pub fn history(&self, query: Query, answer: impl FnOnce(Result<Page, Fault>) + Send + 'static) {
         let _ = self.0.send(Order::History(query, Box::new(answer)));
+    }
+
+    /// Has the store copied as it is at one moment; the answer, a state directory with the copy,
+    /// comes from the archive's thread, or never if that has ended.
+    pub fn backup(&self, answer: impl FnOnce(Result<PathBuf, Fault>) + Send + 'static) {
+        let _ = self.0.send(Order::Backup(Box::new(answer)));
     }
 }
 

@@ -7,7 +7,7 @@
 
 use core::fmt;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -200,25 +200,19 @@ impl Plane {
         requests: mpsc::UnboundedReceiver<Request>,
     ) -> Result<Self, StartError> {
         let Settings { config, interfaces, .. } = settings;
-        let plan = config.plan(interfaces, Plan::new());
-        let pools = Pools::new(&plan).map_err(StartError::Pools)?;
-        let now = clock::now();
-        let mut opened =
-            Opened::open(&settings.state, settings.store.clone()).map_err(StartError::Store)?;
-        let start = start(&opened, now);
-        let mut engine = Engine::new(Arc::clone(config), pools.clone(), start, settings.seed);
-        engine.set_nonce_key(settings.nonce_key);
-        let mut records = 0u64;
-        let loaded = opened.load(|record| {
-            records += 1;
-            engine.restore(record);
-        });
-        if let Trust::Suspect(why) = loaded.map_err(StartError::Store)? {
-            tracing::warn!("{why}: addresses are probed before they are offered");
-            engine.distrust(now);
+        if store::wants_repair(&settings.state) {
+            repair(&settings.state)?;
         }
+        let recalled = recall(settings).or_else(|error| match error {
+            StartError::Store(damage) if damage.is_damage() => {
+                tracing::error!("{damage}");
+                repair(&settings.state)?;
+                recall(settings)
+            }
+            other => Err(other),
+        });
+        let Recalled { opened, engine, pools } = recalled?;
         let sequence = opened.sequence();
-        tracing::info!(records, turn = sequence, "lease store read");
         let (sender, outcomes) = mpsc::unbounded_channel();
         // A worker that has ended hears nothing.
         let store = opened.start(move |outcome| drop(sender.send(outcome)));
@@ -452,6 +446,42 @@ impl Plane {
         }
         self.servers.follow(servers, &self.interfaces);
     }
+}
+
+fn repair(state: &Path) -> Result<(), StartError> {
+    let repaired = store::repair(state).map_err(StartError::Store)?;
+    tracing::error!("the lease store was damaged and is repaired: {repaired}");
+    Ok(())
+}
+
+/// An engine that knows what the store holds.
+struct Recalled {
+    opened: Opened,
+    engine: Engine,
+    pools: Pools,
+}
+
+fn recall(settings: &Settings) -> Result<Recalled, StartError> {
+    let Settings { config, interfaces, .. } = settings;
+    let plan = config.plan(interfaces, Plan::new());
+    let pools = Pools::new(&plan).map_err(StartError::Pools)?;
+    let now = clock::now();
+    let mut opened =
+        Opened::open(&settings.state, settings.store.clone()).map_err(StartError::Store)?;
+    let start = start(&opened, now);
+    let mut engine = Engine::new(Arc::clone(config), pools.clone(), start, settings.seed);
+    engine.set_nonce_key(settings.nonce_key);
+    let mut records = 0u64;
+    let loaded = opened.load(|record| {
+        records += 1;
+        engine.restore(record);
+    });
+    if let Trust::Suspect(why) = loaded.map_err(StartError::Store)? {
+        tracing::warn!("{why}: addresses are probed before they are offered");
+        engine.distrust(now);
+    }
+    tracing::info!(records, turn = opened.sequence(), "lease store read");
+    Ok(Recalled { opened, engine, pools })
 }
 
 fn start(opened: &Opened, now: Now) -> Start {

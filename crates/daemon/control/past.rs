@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use leasehold_routeros::listing::PAGE;
 use leasehold_routeros::{Id, Live, LiveRow};
 
 use crate::log::Time;
-use crate::store::{Cursor, Historian, Query, Tenure};
+use crate::store::{Cursor, Fault, Historian, Query, Tenure};
 
 /// The way into the past, and where listings under way go on.
 #[derive(Debug)]
@@ -29,6 +30,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 impl Past {
     pub(super) fn new(historian: Historian) -> Self {
         Self { historian, next: Cell::new(1), cursors: RefCell::default() }
+    }
+
+    /// Has the store copied.
+    pub(super) fn backup(&self, answer: impl FnOnce(Result<PathBuf, Fault>) + Send + 'static) {
+        self.historian.backup(answer);
     }
 
     /// The rows behind this one, as many as a page has; fewer at the end.

@@ -81,6 +81,13 @@ pub fn reload(options: &Options) -> Result<(), OneshotError> {
     Ok(())
 }
 
+/// Has the server copy its store; the copy is in the state directory that is given back.
+pub fn backup(options: &Options) -> Result<PathBuf, OneshotError> {
+    let command = Command::new("", "backup");
+    let answer = Client::connect(options.socket.as_deref())?.ask(&command)?;
+    Ok(answer.text(&command, true, None).trim_end().into())
+}
+
 impl Options {
     /// A command with what the command line says of all commands.
     pub(super) fn added_to(&self, mut command: Command) -> Command {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use leasehold_dhcp::Wall;
 
+use super::backup;
 use super::compact::Compaction;
 use super::database::{Database, Fault, StoreId, fenced};
 use super::fold::Generation;
@@ -24,10 +25,14 @@ use super::{Settings, clock};
 /// Who asked for a page of the history.
 pub(super) type Asker = Box<dyn FnOnce(Result<Page, Fault>) + Send>;
 
+/// Who asked for a copy of the store.
+pub(super) type Backer = Box<dyn FnOnce(Result<PathBuf, Fault>) + Send>;
+
 enum Task {
     /// Fold these frames.
     Fold(Vec<u8>),
     History(Query, Asker),
+    Backup(Backer),
     Retain(Duration),
     /// Say so when everything before this is done and the files are in place.
     Settle(Sender<()>),
@@ -93,6 +98,10 @@ impl Archive {
 
     pub(super) fn history(&self, query: Query, answer: Asker) {
         self.task(Task::History(query, answer));
+    }
+
+    pub(super) fn backup(&self, answer: Backer) {
+        self.task(Task::Backup(answer));
     }
 
     pub(super) fn retain(&self, retention: Duration) {
@@ -180,6 +189,7 @@ impl Archivist {
                     let _ = orders.send(Order::Folded(self.folded));
                 }
                 Ok(Task::History(query, answer)) => answer(history::page(&database, &query)),
+                Ok(Task::Backup(answer)) => answer(backup::copy(&mut database)),
                 Ok(Task::Retain(retention)) => self.settings.retention = retention,
                 Ok(Task::Settle(done)) => {
                     self.stay_in_place(&mut database)?;

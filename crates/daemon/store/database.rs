@@ -33,6 +33,8 @@ pub enum Fault {
     Full(u64, u64),
     /// The directory holds another store than the one that was open.
     Foreign,
+    /// The store has been closed.
+    Ended,
     /// Turns that were durable are missing: newest turn found, newest turn that was durable.
     Lost(u64, u64),
 }
@@ -52,6 +54,7 @@ impl fmt::Display for Fault {
             Self::Foreign => f.write_str(
                 "the directory now holds another store; put the old one back or restart",
             ),
+            Self::Ended => f.write_str("the store is closed"),
             Self::Lost(found, durable) => write!(
                 f,
                 "turns {found} to {durable} were durable and are gone; put the store back or \
@@ -62,6 +65,20 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+impl Fault {
+    /// Whether the store's files are not what was written, as opposed to what happens around them.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            Self::Sled(sled::Error::Io(error)) => {
+                use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+                matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
+            }
+            Self::Sled(_) | Self::Panicked(_) => true,
+            Self::Io(..) | Self::Full(..) | Self::Foreign | Self::Ended | Self::Lost(..) => false,
+        }
+    }
+}
 
 impl From<sled::Error> for Fault {
     fn from(error: sled::Error) -> Self {
@@ -192,6 +209,11 @@ impl Database {
         self.id
     }
 
+    /// Free room that it leaves to others, octets.
+    pub(super) fn reserve(&self) -> u64 {
+        self.reserve
+    }
+
     /// Where its log file is.
     pub(super) fn place(&self) -> &Place {
         &self.place
@@ -205,6 +227,15 @@ impl Database {
     /// Octets that its files take, and octets of the keys and values in them.
     pub(super) fn size(&self) -> Result<(u64, u64), Fault> {
         Ok((self.db.size_on_disk()?, self.writes().live))
+    }
+
+    /// Gives the store the name of the one that it replaces.
+    pub(super) fn set_id(&mut self, id: StoreId) -> Result<(), Fault> {
+        self.id = id;
+        fenced(|| {
+            self.db.insert("id", &id)?;
+            Ok(())
+        })
     }
 
     /// The newest turn that is folded, and the newest time that was known then.

@@ -52,7 +52,9 @@ impl fmt::Display for Suspicion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StoreMissing => f.write_str("the store is gone, only its marker is left"),
-            Self::MarkerMissing => f.write_str("the store's marker is missing or unreadable"),
+            Self::MarkerMissing => {
+                f.write_str("the store was repaired or imported, or its marker is lost")
+            }
             Self::OtherStore => f.write_str("the marker belongs to another store"),
             Self::Older { found, known } => {
                 write!(f, "the store ends at turn {found}, but turn {known} was durable once")

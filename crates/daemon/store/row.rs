@@ -39,6 +39,10 @@ impl Ending {
         }
     }
 
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ending| ending.name() == name)
+    }
+
     fn tag(self) -> u8 {
         match self {
             Self::Released => 1,
@@ -164,7 +168,7 @@ impl Row {
 
     /// Its sealed value: the last turn, the beginning of the tenure, the records that rebuild it.
     pub(super) fn value(&self, location: &Location) -> Vec<u8> {
-        let since = self.tenant.as_ref().map_or(0, |tenant| tenant.since.0);
+        let since = self.since().0;
         let mut records = Records::default();
         self.records(location).for_each(|record| records.push(&record));
         codec::seal(&[&self.sequence.to_be_bytes(), &since.to_be_bytes(), records.bytes()])
@@ -172,16 +176,32 @@ impl Row {
 
     /// Reads a sealed value.
     pub(super) fn of_value(value: &[u8]) -> Result<Self, Corrupt> {
-        let (sequence, rest) = codec::number(codec::body(value)?)?;
-        let (since, frames) = codec::number(rest)?;
+        let (sequence, since, records) = parts(value)?;
+        Ok(Self::of_records(sequence, since, &records))
+    }
+
+    /// A row, and where it belongs, if this value is one that says so.
+    pub(super) fn whole(value: &[u8]) -> Option<(Location, Self)> {
+        let (sequence, since, records) = parts(value).ok()?;
+        let location = records.first()?.location.clone();
+        Some((location, Self::of_records(sequence, since, &records)))
+    }
+
+    /// What turn `sequence` made of it, rebuilt from [`Row::records`].
+    pub(super) fn of_records(sequence: u64, since: Wall, records: &[Record]) -> Self {
         let mut row = Self { sequence, ..Self::default() };
-        for record in codec::frames(frames)? {
-            row.apply(sequence, &record);
+        for record in records {
+            row.apply(sequence, record);
         }
         if let Some(tenant) = &mut row.tenant {
-            tenant.since = Wall(since);
+            tenant.since = since;
         }
-        Ok(row)
+        row
+    }
+
+    /// When its client, present or last, was first bound.
+    pub(super) fn since(&self) -> Wall {
+        self.tenant.as_ref().map_or(Wall(0), |tenant| tenant.since)
     }
 
     fn lasting(&mut self) -> Option<&mut Tenant> {
@@ -268,6 +288,31 @@ impl Tenure {
         let Change::Bound(binding) = record.change else { return Err(Corrupt::Unbound) };
         Ok(Self { location, since, renewed: record.at, ended, binding: *binding })
     }
+
+    /// A tenure with its key, if this value is one; without a key that fits, it has begun when it
+    /// was last renewed.
+    pub(super) fn whole(keys: &[Vec<u8>], value: &[u8]) -> Option<(Vec<u8>, Self)> {
+        let (_, rest) = codec::number(codec::body(value).ok()?).ok()?;
+        let record = codec::frames(rest.get(1..)?).ok()?.pop()?;
+        let prefix = record.location.key();
+        let mut fits = keys
+            .iter()
+            .filter(|key| key.len() == prefix.len() + KEY_NUMBERS && key.starts_with(&prefix));
+        let made = [prefix.as_slice(), &record.at.0.to_be_bytes(), &[0; 8]].concat();
+        let key = fits.next().cloned().unwrap_or(made);
+        let tenure = Self::read(&key, value).ok()?;
+        Some((key, tenure))
+    }
+}
+
+/// Octets behind the location in a tenure's key: its beginning, and the turn that ended it.
+const KEY_NUMBERS: usize = 16;
+
+/// Turn, beginning and records of a row's value.
+fn parts(value: &[u8]) -> Result<(u64, Wall, Vec<Record>), Corrupt> {
+    let (sequence, rest) = codec::number(codec::body(value)?)?;
+    let (since, frames) = codec::number(rest)?;
+    Ok((sequence, Wall(since), codec::frames(frames)?))
 }
 
 /// RFC 2131 § 4.2: the client identifier if there is one, else the hardware address.

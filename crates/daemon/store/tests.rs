@@ -14,7 +14,9 @@ use super::database::Fault;
 use super::row::Row;
 use super::*;
 
+mod damage;
 mod kill;
+mod lines;
 
 /// Makes the next syncs fail.
 #[derive(Clone, Debug, Default)]

@@ -109,6 +109,7 @@ impl Turns {
         for segment in segments {
             match segment.read()? {
                 Content::Used(header, bytes) if header.id == id => {
+                    found.damaged += u64::from(segment.is_cut());
                     used.push((header, bytes, segment));
                 }
                 Content::Used(..) => segment.set_aside("foreign", "belongs to another store")?,
@@ -138,19 +139,22 @@ impl Turns {
         Ok((turns, found))
     }
 
-    /// What a log that nobody writes holds; nothing of it is changed.
-    pub(super) fn peek(directory: &Path, id: StoreId, folded: u64) -> Result<Found, Fault> {
+    /// What a log that nobody writes holds, of one store or of any; nothing of it is changed.
+    pub(super) fn peek(directory: &Path, id: Option<StoreId>, folded: u64) -> Result<Found, Fault> {
         let mut used = Vec::new();
-        if directory.exists() {
-            for segment in segment::all(directory)? {
-                if let Content::Used(header, bytes) = segment.read()?
-                    && header.id == id
-                {
+        let mut found = Found::after(folded);
+        let segments = if directory.exists() { segment::all(directory)? } else { Vec::new() };
+        found.is_missing = segments.is_empty();
+        for segment in segments {
+            match segment.read()? {
+                Content::Used(header, bytes) if id.is_none_or(|id| header.id == id) => {
+                    found.damaged += u64::from(segment.is_cut());
                     used.push((header, bytes));
                 }
+                Content::Broken => found.damaged += 1,
+                Content::Used(..) | Content::Unused => {}
             }
         }
-        let mut found = Found::after(folded);
         used.sort_by_key(|(header, _)| header.number);
         used.into_iter().for_each(|(header, bytes)| frame::read(header.salt, &bytes, &mut found));
         found.frames.truncate(found.ended);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use leasehold_dhcp::record::Records;
 use leasehold_dhcp::{Durable, Wall};
 
-use super::archive::{Archive, Asker};
+use super::archive::{Archive, Asker, Backer};
 use super::database::{Database, Fault, StoreId, fenced};
 use super::fold::Generation;
 use super::history::Query;
@@ -28,6 +28,8 @@ pub(super) enum Order {
     Commit(u64, u64, Records),
     /// Answer a page of the history.
     History(Query, Asker),
+    /// Copy the store as it is now, and say where.
+    Backup(Backer),
     /// Keep ended tenures for this long.
     Retain(Duration),
     /// The archive has folded everything up to this turn.
@@ -221,9 +223,10 @@ impl Writer {
             self.settings.retention = retention;
         }
         let Some(open) = &mut self.open else {
-            if let Order::History(_, answer) = order {
-                let closed = std::io::ErrorKind::NotConnected.into();
-                answer(Err(Fault::Io("read the history", closed)));
+            match order {
+                Order::History(_, answer) => answer(Err(Fault::Ended)),
+                Order::Backup(answer) => answer(Err(Fault::Ended)),
+                _ => {}
             }
             return;
         };
@@ -231,6 +234,10 @@ impl Writer {
             Order::History(query, answer) => {
                 open.hand_over();
                 open.archive.history(query, answer);
+            }
+            Order::Backup(answer) => {
+                open.hand_over();
+                open.archive.backup(answer);
             }
             Order::Retain(retention) => open.archive.retain(retention),
             Order::Folded(through) => open.turns.recycle(through),

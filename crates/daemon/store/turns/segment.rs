@@ -118,9 +118,16 @@ impl Segment {
         let head = bytes.get(..Header::LENGTH).unwrap_or_default();
         Ok(match Header::read(head) {
             Some(header) => Content::Used(header, bytes.split_off(Header::LENGTH)),
-            None if bytes.iter().all(|octet| *octet == 0) => Content::Unused,
+            None if bytes.len() >= SEGMENT_BYTES && bytes.iter().all(|octet| *octet == 0) => {
+                Content::Unused
+            }
             None => Content::Broken,
         })
+    }
+
+    /// Whether something has cut it: a segment is laid out whole.
+    pub(super) fn is_cut(&self) -> bool {
+        self.file.metadata().is_ok_and(|meta| meta.len() < SEGMENT_BYTES as u64)
     }
 
     /// Writes and syncs in one call.
