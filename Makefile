@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 export SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: help demo test lint build bench loom peers soak setup install
+.PHONY: help demo test lint build bench criterion loom soak setup install
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -29,9 +29,6 @@ loom: ## every interleaving of the pool, its planted bugs; random schedules at r
 	@$(CARGO) miri --version 2>/dev/null || \
 		echo "notice: this toolchain has no Miri, so the pool was not run under it"
 
-peers: setup build ## ours beside Kea, dhcpd, dnsmasq and null servers; writes docs/performance.md
-	benches/peers/run
-
 soak: setup ## what takes longer than CI has: kills, power cuts, hostile packets, seeds
 	LEASEHOLD_ROUNDS=200 LEASEHOLD_CUTS=50 $(CARGO) test --release --test durability \
 		-- --nocapture
@@ -42,7 +39,11 @@ soak: setup ## what takes longer than CI has: kills, power cuts, hostile packets
 build: ## the release binary
 	$(CARGO) build --release --quiet
 
-bench: setup build ## criterion benches
+bench: build ## ours beside Kea, dhcpd, dnsmasq and null servers; writes docs/performance.md
+	@.ci/setup kea-dhcp4-server isc-dhcp-server dnsmasq-base
+	$(SUDO) benches/peers/run --page docs/performance.md $(BENCH)
+
+criterion: ## the pool, the engine, the codec, the commit path and restarts by themselves
 	$(CARGO) bench
 
 setup: ## Debian packages that the tests and the demo use

@@ -15,7 +15,8 @@ def brief(result):
     if "error" in result:
         return f"FAILED: {result['error']}"
     load = result["report"]["load"]
-    words = [f"{load['per_second']:,.0f}/s", f"{load['cpu']['server_us']:.1f} µs"]
+    words = [f"{how} {seconds:.2f} s" for how, seconds in result.get("restarts", {}).items()]
+    words += [f"{load['per_second']:,.0f}/s", f"{load['cpu']['server_us']:.1f} µs"]
     words += [f"p50 {load['latency_ms']['p50']:.2f} ms", f"p99 {load['latency_ms']['p99']:.2f} ms"]
     if binding := result["report"]["binding"]:
         words += [f"(DORA {binding['per_second']:,.0f}/s, {binding['cpu']['server_us']:.1f} µs)"]
@@ -102,8 +103,13 @@ def write(results, path):
             parts.append(storm_table(runs[load.name]))
             parts.append(course_plot(runs[load.name], folder, load))
             parts.append(latency_plot(runs[load.name], folder, load))
+        elif load.name in ("burdens", "million", "churn"):
+            parts.append("### DORA of new clients\n\n" + table(runs[load.name], "binding", load))
+            parts.append("### Renewals\n\n" + table(runs[load.name], "load", load))
         else:
-            parts.append(table(runs[load.name], "load"))
+            parts.append(table(runs[load.name], "load", load))
+        if load.restarts:
+            parts.append(restarts_table(runs[load.name]))
         for name, error in runs[load.name].failures():
             parts.append(f"A run of {name} failed: {error}.\n")
         faults = broken(runs[load.name])
@@ -120,7 +126,8 @@ def opening(results):
         "This page is written by `make bench` (`benches/peers/run --page`), which runs the servers",
         "side by side in network namespaces: the server on one core, the load (`leasehold bench`)",
         "on the other. Each run starts each server anew with an empty store, in turning order.",
-        f"A figure is the median of {results['runs']} runs, in brackets the least and the most.",
+        f"A figure is the median of {results['runs']} runs, in brackets the least and the most;",
+        "without brackets there was one run, as for loads that take minutes.",
         "Ratios are taken within a run. Compare ratios; the rest is about one machine on one day.",
         "",
         f"- Machine: {machine['cpu']}, {machine['memory']}, {machine['disk']},",
@@ -132,24 +139,46 @@ def opening(results):
     return "\n".join(lines) + "\n"
 
 
-def table(runs, phase):
-    rows = [
-        "| server | a second | server CPU µs each | × null | × null with group commit "
-        "| p50 ms | p99 ms | whole machine µs |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
-    ]
+def table(runs, phase, load=None):
+    """CPU, ratios to the floors that were there (or to plain Leasehold), throughput, latency."""
+    floors = [(NULL, "× null"), (NULL_LOG, "× null with group commit")]
+    if load and load.name == "burdens":
+        floors = [("Leasehold", "× plain")]
+    floors = [(name, words) for name, words in floors if name in runs.servers()]
+    heads = ["a second", "server CPU µs each", *(words for _, words in floors)]
+    heads += ["p50 ms", "p99 ms", "whole machine µs"]
+    rows = ["| server | " + " | ".join(heads) + " |", "|---" + "|--:" * len(heads) + "|"]
     cpu = f"{phase}.cpu.server_us"
     for server in runs.servers():
         cells = [
             server,
             spread(runs.values(server, f"{phase}.per_second"), whole),
             spread(runs.values(server, cpu), short),
-            spread(runs.ratios(server, cpu, NULL), short),
-            spread(runs.ratios(server, cpu, NULL_LOG), short),
+            *(spread(runs.ratios(server, cpu, name), short) for name, _ in floors),
             spread(runs.values(server, f"{phase}.latency_ms.p50"), short),
             spread(runs.values(server, f"{phase}.latency_ms.p99"), short),
             spread(runs.values(server, f"{phase}.cpu.system_us"), short),
         ]
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def restarts_table(runs):
+    heads = ["memory, MiB", "octets a lease", "files, MiB", "octets a lease"]
+    heads += ["restart to the first ACK, s", "the same after SIGKILL, s"]
+    rows = ["| server | " + " | ".join(heads) + " |", "|---" + "|--:" * len(heads) + "|"]
+    for server in runs.servers():
+        found = [one for one in runs.good(server) if "restarts" in one]
+        if not found:
+            continue
+        leases = found[0]["report"]["clients"]
+        cells = [server]
+        for what in ("memory", "files"):
+            octets = [one[what] for one in found]
+            cells += [spread([n / 2**20 for n in octets], whole)]
+            cells += [spread([n / leases for n in octets], whole)]
+        for how in ("SIGTERM", "SIGKILL"):
+            cells.append(spread([one["restarts"][how] for one in found], short))
         rows.append("| " + " | ".join(cells) + " |")
     return "\n".join(rows) + "\n"
 
@@ -257,6 +286,8 @@ def closing():
   that it does in the background (seven seconds for Leasehold, which folds that late). Part of the
   network stack's work is charged to whoever sends, so the whole machine's column stands beside it
   (it includes the load generator, the waiting, and all other work that the machine had).
+- Memory is what is resident after the load. A restart is timed from the start of the process, on all
+  cores, until a new client that asks every 20 ms has its ACK.
 - A client retransmits after 4, 8 and 16 s, a second more or less, and is given up 32 s later.
   Latency counts from the moment when a client was to power on, not from when it was served.
 - Every answer was checked: transaction, client, relay, option 82, server, address and lease time;

@@ -18,9 +18,11 @@ READY_SECONDS = 30
 
 
 def pool(workload):
-    """First and last address of the pool, its network, and the server's address in it."""
+    """First and last address of the pool, and its network."""
     if workload.direct:
         return "10.128.0.2", "10.128.255.254", "10.128.0.0/16"
+    if workload.huge:
+        return "10.64.0.2", "10.95.255.254", "10.64.0.0/11"
     if workload.large:
         return "10.64.0.2", "10.67.255.254", "10.64.0.0/14"
     return "10.64.0.2", "10.64.255.254", "10.64.0.0/14"
@@ -52,6 +54,10 @@ class Server:
 
     def environment(self, place):
         return {}
+
+    def kept(self, place):
+        """Octets of its files of leases."""
+        return None
 
     def pids(self, process):
         """The process whose CPU time counts; `ip netns exec` and taskset replace themselves."""
@@ -138,7 +144,7 @@ class Leasehold(Server):
         gateway = world.DIRECT if workload.direct else world.RELAY
         interface = "ether" if workload.direct else "uplink"
         relay = "" if workload.direct else f'relay = "{world.RELAY}"\n'
-        (place.folder / "leasehold.toml").write_text(f"""\
+        (place.folder / "leasehold.toml").write_text(self.burden(place) + f"""\
 [[pool]]
 name = "pool"
 ranges = "{first}-{last}"
@@ -156,14 +162,74 @@ gateway = "{gateway}"
 dns-server = "{gateway}"
 """)
 
+    def burden(self, place):
+        """More configuration, which the measured clients do not need."""
+        return ""
+
     def command(self, place, workload):
         config, state = place.folder / "leasehold.toml", place.folder / "state"
-        return [str(self.binary), "serve", "--config", str(config), "--state", str(state)]
+        socket = place.folder / "socket"
+        options = ["--config", str(config), "--state", str(state), "--socket", str(socket)]
+        return [str(self.binary), "serve", *options]
+
+    def kept(self, place):
+        return octets(place.folder / "state")
 
 
 class LeaseholdAsShipped(Leasehold):
     name, title = "leasehold-detecting", "Leasehold, conflict detection on"
     detection = "yes"
+
+
+class LeaseholdStatic(Leasehold):
+    name, title = "leasehold-static", "Leasehold, 10,000 static leases"
+
+    def burden(self, place):
+        def row(number):
+            low = f"{number >> 8:02x}:{number & 255:02x}"
+            return (
+                f'[[dhcp-server-lease]]\naddress = "10.66.{number >> 8}.{number & 255}"\n'
+                f'mac-address = "06:00:00:00:{low}"\nserver = "server"\n\n'
+            )
+
+        return "".join(row(number) for number in range(10_000))
+
+
+class LeaseholdNetworks(Leasehold):
+    name, title = "leasehold-networks", "Leasehold, 100 networks more"
+
+    def burden(self, place):
+        return "".join(
+            f'[[pool]]\nname = "pool-{number}"\nranges = "10.100.{number}.10-10.100.{number}.250"\n\n'
+            f'[[dhcp-server-network]]\naddress = "10.100.{number}.0/24"\n'
+            f'gateway = "10.100.{number}.1"\ndns-server = "10.100.{number}.1"\n\n'
+            for number in range(100)
+        )
+
+
+class LeaseholdMatchers(Leasehold):
+    name, title = "leasehold-matchers", "Leasehold, 50 matchers"
+
+    def burden(self, place):
+        return "".join(
+            f'[[dhcp-server-matcher]]\nname = "matcher-{number}"\nserver = "server"\ncode = 60\n'
+            f'value = "vendor-{number}"\nlease-time = "2h"\n\n'
+            for number in range(50)
+        )
+
+
+class LeaseholdInterfaces(Leasehold):
+    name, title = "leasehold-interfaces", "Leasehold, 1,000 interfaces more"
+
+    def burden(self, place):
+        place.add_dummies(1000)
+        return "".join(
+            f'[[pool]]\nname = "pool-{number}"\n'
+            f'ranges = "{world.dummy(number, 10)}-{world.dummy(number, 250)}"\n\n'
+            f'[[dhcp-server]]\nname = "server-{number}"\ninterface = "dummy{number}"\n'
+            f'address-pool = "pool-{number}"\n\n'
+            for number in range(1000)
+        )
 
 
 class Kea(Server):
@@ -203,6 +269,9 @@ class Kea(Server):
 
     def command(self, place, workload):
         return [self.program, "-c", str(place.folder / "kea.json")]
+
+    def kept(self, place):
+        return sum(path.stat().st_size for path in place.folder.glob("leases.csv*"))
 
 
 class Dhcpd(Server):
@@ -261,4 +330,9 @@ class Dnsmasq(Server):
         ]
 
 
-ALL = [Null, NullDurable, Leasehold, LeaseholdAsShipped, Kea, Dhcpd, Dnsmasq]
+def octets(folder):
+    return sum(512 * path.stat().st_blocks for path in folder.rglob("*") if path.is_file())
+
+
+BURDENED = [LeaseholdStatic, LeaseholdNetworks, LeaseholdMatchers, LeaseholdInterfaces]
+ALL = [Null, NullDurable, Leasehold, LeaseholdAsShipped, *BURDENED, Kea, Dhcpd, Dnsmasq]

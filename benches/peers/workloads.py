@@ -1,11 +1,16 @@
 """What the clients do, in the order of the page."""
 
+import servers
 import world
 
 CLIENTS = 10_000
 SLOW = ("dnsmasq", "dhcpd")
-# It waits half a second for each new address: a closed loop would measure that wait alone.
+BURDENED = tuple(kind.name for kind in servers.BURDENED)
+# Ours under other names: they are asked only what concerns them. With conflict detection it waits
+# half a second for each new address: a closed loop would measure that wait alone.
 DETECTING = ("leasehold-detecting",)
+VARIANTS = DETECTING + BURDENED
+NULLS = ("null", "null-log")
 
 
 class Workload:
@@ -14,21 +19,26 @@ class Workload:
     def __init__(self, name, title, scenario, words, **more):
         self.name, self.title, self.scenario, self.words = name, title, scenario, words
         self.direct = more.get("direct", False)
-        # Addresses in the pool: a /16, or a /14 for loads with more clients than that.
+        # Addresses in the pool: a /16, or a /14 or a /11 for loads with more clients than that.
         self.large = more.get("large", False)
+        self.huge = more.get("huge", False)
         self.quick = more.get("quick", True)
         # Servers that would need an hour for it, and those that the quick form asks once.
         self.not_for = more.get("not_for", ())
         self.once_for = more.get("once_for", ())
+        self.once = more.get("once", False)
+        # Memory, files and restarts are measured behind the load.
+        self.restarts = more.get("restarts", False)
 
     def suits(self, server, full):
         return server.name not in self.not_for and (server.direct or not self.direct)
 
     def runs(self, server, options):
-        return 1 if server.name in self.once_for and not options.full else options.runs
+        once = self.once or server.name in self.once_for
+        return 1 if once and not options.full else options.runs
 
     def limit(self, full):
-        return 900 if full else 240
+        return 1800 if full else 400
 
     def command(self, binary, pids, seed, settle):
         way = (
@@ -41,13 +51,23 @@ class Workload:
         return [str(binary), "bench", *way, *self.words, *counted, *fixed]
 
 
+    def first_answer(self, binary):
+        """One client of another seed that asks again and again until it is bound."""
+        clients = ["--clients", "1", "--outstanding", "1", "--retry", ",".join(["20ms"] * 1500)]
+        lean = Workload(self.name, self.title, "dora", clients, direct=self.direct)
+        return lean.command(binary, [], seed=2, settle="0s")
+
+
+# A /16 has 65,533 addresses here, and one client has asked before.
+NEARLY_ALL = 65_532 - 2_000
+
 ALL = [
     Workload(
         "exchanges",
         "10,000 new clients, then their renewals; 64 outstanding",
         "renew",
         ["--clients", str(CLIENTS)],
-        not_for=DETECTING,
+        not_for=VARIANTS,
         once_for=SLOW,
     ),
     Workload(
@@ -55,7 +75,8 @@ ALL = [
         "One client at a time",
         "dora",
         ["--clients", "1000", "--outstanding", "1", "--spin"],
-        not_for=DETECTING,
+        not_for=VARIANTS,
+        once_for=SLOW,
     ),
     Workload(
         "direct",
@@ -63,7 +84,7 @@ ALL = [
         "dora",
         ["--clients", str(CLIENTS)],
         direct=True,
-        not_for=SLOW + DETECTING,
+        not_for=SLOW + VARIANTS,
     ),
     Workload(
         "storm",
@@ -72,16 +93,70 @@ ALL = [
         ["--clients", "100000", "--within", "10s", "--option-82"]
         + ["--bound", str(CLIENTS), "--bound-rate", "500"],
         large=True,
-        not_for=SLOW,
+        not_for=SLOW + BURDENED,
         once_for=("kea",),
     ),
     Workload(
         "overload",
-        "240,000 clients power on within 3 s: more than can be served in time",
+        "400,000 clients power on within 10 s: more than can be served in time",
         "dora",
-        ["--clients", "240000", "--within", "3s", "--option-82"],
+        ["--clients", "400000", "--within", "10s", "--option-82"],
+        huge=True,
+        once=True,
+        not_for=SLOW + BURDENED + ("kea",),
+    ),
+    Workload(
+        "empty",
+        "2,000 new clients, and a /16 that is empty",
+        "dora",
+        ["--clients", "2000"],
+        not_for=SLOW + VARIANTS + ("null-log", "kea"),
+    ),
+    Workload(
+        "full",
+        "2,000 new clients, and a /16 that they fill to the last address but a few",
+        "dora",
+        ["--clients", "2000", "--bound", str(NEARLY_ALL), "--bound-rate", "0.01"],
+        not_for=SLOW + VARIANTS + ("null-log",),
+        once_for=("kea",),
+    ),
+    Workload(
+        "burdens",
+        "10,000 new clients, then their renewals, with more in the configuration",
+        "renew",
+        ["--clients", str(CLIENTS)],
         large=True,
+        not_for=SLOW + DETECTING + NULLS + ("kea",),
+    ),
+    Workload(
+        "restart",
+        "200,000 leases",
+        "dora",
+        ["--clients", "200000"],
+        huge=True,
+        once=True,
+        restarts=True,
+        not_for=SLOW + VARIANTS + NULLS,
+    ),
+    Workload(
+        "million",
+        "1,000,000 leases, then 2,000,000 renewals",
+        "renew",
+        ["--clients", "1000000", "--exchanges", "2000000"],
+        huge=True,
+        once=True,
+        restarts=True,
+        not_for=SLOW + VARIANTS + ("null-log", "kea"),
+    ),
+    Workload(
+        "churn",
+        "1,000,000 leases, then 10,000,000 renewals",
+        "renew",
+        ["--clients", "1000000", "--exchanges", "10000000"],
+        huge=True,
         quick=False,
-        not_for=SLOW + ("kea",),
+        once=True,
+        restarts=True,
+        not_for=SLOW + VARIANTS + NULLS + ("kea",),
     ),
 ]

@@ -18,9 +18,9 @@ from pathlib import Path
 SERVER = "10.9.0.1"
 UPLINK = "10.9.0.2"
 RELAY = "10.64.0.1"
-CLIENTS = "10.64.0.0/14"
+CLIENTS = "10.64.0.0/11"
 DIRECT = "10.128.0.1"
-SERVER_CORE, LOAD_CORE = "0", "1"
+SERVER_CORE, LOAD_CORE, ALL_CORES = "0", "1", "0,1"
 # Where the servers keep their leases: a disk, which /tmp need not be.
 DISK = "/var/tmp"
 
@@ -66,15 +66,25 @@ class World:
             subprocess.run(["ip", "netns", "exec", name, "sysctl", "-qw", path], check=False)
             ip("-n", name, "link", "set", interface, "up")
 
+    def add_dummies(self, count):
+        """Interfaces of the server that nobody is behind."""
+        lines = []
+        for number in range(count):
+            name = f"dummy{number}"
+            lines += [f"link add {name} type dummy", f"link set {name} up"]
+            lines.append(f"addr add {dummy(number, 1)}/24 dev {name}")
+        words = ["ip", "-n", self.server, "-batch", "-"]
+        subprocess.run(words, input="\n".join(lines), text=True, check=True, capture_output=True)
+
     def _remove(self):
         for name in (self.server, self.clients):
             subprocess.run(["ip", "netns", "del", name], check=False, stderr=subprocess.DEVNULL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def start_server(self, command, environment):
+    def start_server(self, command, environment, cores=SERVER_CORE):
         with open(self.folder / "output", "wb") as output:
             process = subprocess.Popen(
-                inside(self.server, SERVER_CORE, command),
+                inside(self.server, cores, command),
                 env=os.environ | environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -85,17 +95,20 @@ class World:
         prefer(process.pid)
         return process
 
-    def stop_server(self, process):
+    def stop_server(self, process, how=signal.SIGTERM):
         """By its process group, which is its own."""
         if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, how)
             try:
-                process.wait(5)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
     def run_load(self, command, limit):
+        return self.await_load(self.start_load(command), limit)
+
+    def start_load(self, command):
         process = subprocess.Popen(
             inside(self.clients, LOAD_CORE, command),
             stdin=subprocess.DEVNULL,
@@ -105,6 +118,9 @@ class World:
             start_new_session=True,
         )
         prefer(process.pid)
+        return process
+
+    def await_load(self, process, limit):
         try:
             output, errors = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
@@ -128,8 +144,21 @@ class World:
         )
 
 
-def inside(namespace, core, command):
-    return ["ip", "netns", "exec", namespace, "taskset", "-c", core, *command]
+def inside(namespace, cores, command):
+    return ["ip", "netns", "exec", namespace, "taskset", "-c", cores, *command]
+
+
+def dummy(number, host):
+    """An address of the network of a dummy interface."""
+    return f"10.{200 + number // 250}.{number % 250}.{host}"
+
+
+def resident(pid):
+    """Octets of memory that a process has."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return 1024 * int(line.split()[1])
+    return None
 
 
 def prefer(pid):

@@ -8,6 +8,7 @@
 
 pub(crate) mod filter;
 pub mod frame;
+mod late;
 pub(crate) mod packet;
 pub(crate) mod probe;
 pub mod routed;

@@ -260,8 +260,9 @@ impl Plane {
             }
             self.finish();
         }
-        let sockets::Traffic { received, broken, twice, sent, refused } = self.sockets.traffic;
-        tracing::info!(received, broken, twice, sent, refused, "the worker ends");
+        let sockets::Traffic { received, broken, twice, late, sent, refused } =
+            self.sockets.traffic;
+        tracing::info!(received, broken, twice, late, sent, refused, "the worker ends");
     }
 
     /// How long nothing is due.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 use leasehold_dhcp::input::ProbeAnswer;
 use leasehold_dhcp::outbox::{Batch, Probe};
@@ -17,6 +18,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::filter;
 use super::frame::{self, Broken, Checksum};
+use super::late::{Lateness, is_late};
 use super::packet::{self, PacketSocket};
 use super::probe::{ArpSocket, EchoSocket};
 use super::routed::{RoutedSocket, UdpError};
@@ -44,6 +46,8 @@ pub struct Traffic {
     pub broken: u64,
     /// Datagrams that another socket handles.
     pub twice: u64,
+    /// Datagrams that had waited too long.
+    pub late: u64,
     /// Replies that the kernel took.
     pub sent: u64,
     /// Replies and probes that it refused.
@@ -63,6 +67,7 @@ pub struct Sockets {
     receiver: Receiver,
     interfaces: Arc<Interfaces>,
     own: BTreeSet<Ipv4Addr>,
+    lateness: Lateness,
     /// What has passed so far.
     pub traffic: Traffic,
 }
@@ -107,6 +112,7 @@ impl Sockets {
             receiver: Receiver::new(),
             interfaces: Arc::default(),
             own: BTreeSet::new(),
+            lateness: Lateness::default(),
             traffic: Traffic::default(),
         })
     }
@@ -191,7 +197,21 @@ impl Sockets {
                 }
             }
         }
+        if let Some(on) = self.lateness.read(read < most, Instant::now()) {
+            self.stamp(on);
+        }
         read.max(1)
+    }
+
+    /// Has the kernel note when datagrams come, or not.
+    fn stamp(&self, on: bool) {
+        let links = self.links.values().map(|socket| socket.as_fd());
+        for socket in links.chain([self.routed.as_fd()]) {
+            let stamps = libc::SO_TIMESTAMPNS;
+            if let Err(error) = sys::set_option(socket, libc::SOL_SOCKET, stamps, on.into()) {
+                tracing::debug!("a socket does not say when its datagrams come: {error}");
+            }
+        }
     }
 
     /// Sends replies: those on links as frames of our own making, the others through the kernel.
@@ -287,7 +307,12 @@ impl Sockets {
         };
         // An error (the interface went down) is read once and is then gone.
         let count = self.receiver.receive(socket, most).unwrap_or(0);
+        let clock = self.lateness.clock();
         for received in (0..count).filter_map(|index| self.receiver.get(index)) {
+            if is_late(received.told.came, clock) {
+                self.traffic.late += 1;
+                continue;
+            }
             let arrival = match token {
                 ROUTED => self.routed_arrival(&received),
                 ARP => ArpSocket::answer(&received).map(Arrival::Probe),

@@ -6,6 +6,7 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 use core::ptr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use leasehold_dhcp::{IfIndex, Mac};
 use libc::{c_int, c_uint, c_void, socklen_t};
@@ -87,6 +88,8 @@ pub(crate) struct Told {
     pub(crate) vlan: u16,
     /// Interface and destination of an IP socket's datagram.
     pub(crate) arrival: Option<(IfIndex, Ipv4Addr)>,
+    /// When it came, by the wall clock, if the socket was asked to say so.
+    pub(crate) came: Option<Duration>,
 }
 
 /// One datagram of a [`Receiver`].
@@ -217,6 +220,12 @@ fn told(mut control: &[u8]) -> Told {
                     told.arrival = Some((interface, destination));
                 }
             }
+            (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
+                if let Some(time) = plain::<libc::timespec>(data) {
+                    let (seconds, nanoseconds) = (time.tv_sec as u64, time.tv_nsec as u32);
+                    told.came = Some(Duration::new(seconds, nanoseconds));
+                }
+            }
             _ => {}
         }
         let Some(rest) = control.get(length.next_multiple_of(size_of::<usize>())..) else { break };
@@ -229,6 +238,7 @@ fn told(mut control: &[u8]) -> Told {
 trait Plain: Copy {}
 impl Plain for libc::tpacket_auxdata {}
 impl Plain for libc::in_pktinfo {}
+impl Plain for libc::timespec {}
 
 fn plain<T: Plain>(bytes: &[u8]) -> Option<T> {
     let bytes = bytes.get(..size_of::<T>())?;
