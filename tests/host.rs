@@ -38,3 +38,109 @@ fn a_client_that_connects_gets_true_values_and_keeps_its_connection() {
     assert_eq!(api.rows(&["/system/identity/print"])[0]["name"], "tower-1");
     assert_eq!(api.trap(&["/system/resource/set", "=version=8"]), "no such command");
 }
+
+#[test]
+fn an_export_goes_into_a_file_and_comes_back_whole_or_not_at_all() {
+    let scene = Scene::with(CONFIGURATION);
+    let mut api = Api::connect(&scene);
+    api.done(&["/export", "=file=night"]);
+    let file = api.rows(&["/file/print", "?=name=night.rsc"]).remove(0);
+    let script = file["contents"].clone();
+    let first = script.lines().next().unwrap();
+    assert!(first.starts_with("# 20") && first.ends_with(" by RouterOS 7.16.2"), "{first}");
+    assert!(script.contains("/ip pool\nadd name=isp-pool"), "{script}");
+    assert_eq!(file["size"], script.len().to_string());
+    api.done(&["/ip/pool/export", "=file=pools.rsc", "=terse="]);
+    let pools = api.rows(&["/file/print", "?name=pools.rsc"]).remove(0)["contents"].clone();
+    assert!(pools.contains("/ip pool add name=isp-pool") && !pools.contains("dhcp-server"));
+    let chunk = &["/file/read", "=file=night.rsc", "=offset=2", "=chunk-size=4"];
+    assert_eq!(api.rows(chunk)[0]["data"], script[2..6]);
+
+    let more = "/ip pool\nadd name=q ranges=10.0.0.0/24 next-pool=isp-pool\n";
+    let id = api.done(&["/file/add", "=name=more.rsc", &format!("=contents={more}")]).unwrap();
+    assert!(id.starts_with('*'), "{id}");
+    let dry = api.done(&["/import", "=file-name=more.rsc", "=dry-run="]).unwrap();
+    assert_eq!(dry, "1 command(s)\ndry run: nothing was changed\n");
+    assert_eq!(api.rows(&["/ip/pool/print"]).len(), 1, "nothing was changed");
+    let done = api.done(&["/import", "=file-name=more.rsc"]).unwrap();
+    assert!(done.ends_with("Script file loaded and executed successfully\n"), "{done}");
+    assert_eq!(api.rows(&["/ip/pool/print", "?name=q"])[0]["next-pool"], "isp-pool");
+    let text = std::fs::read_to_string(scene.lab.file("server.toml")).unwrap();
+    assert!(text.contains("name = \"q\""), "{text}");
+    let again = api.trap(&["/import", "=file-name=more.rsc"]);
+    assert!(again.contains("pool with such name exists (line 2 column"), "{again}");
+
+    api.done(&["/file/set", "=.id=more.rsc", "=contents=/ip pool\nnonsense"]);
+    let wrong = api.trap(&["/import", "=file-name=more.rsc"]);
+    assert!(wrong.starts_with("Script Error: bad command name nonsense (line 2"), "{wrong}");
+    for name in ["../server.toml", "/etc/passwd", "files/x", ".hidden"] {
+        let refused = api.trap(&["/file/add", &format!("=name={name}"), "=contents=x"]);
+        assert_eq!(refused, "invalid value for argument name", "{name}");
+        assert_eq!(
+            api.trap(&["/import", &format!("=file-name={name}")]),
+            "invalid value for argument file-name"
+        );
+    }
+    assert_eq!(api.trap(&["/import", "=file-name=none.rsc"]), "failure: no such file none.rsc");
+    api.done(&["/file/remove", &format!("=.id={}", file[".id"])]);
+    api.done(&["/file/remove", "=numbers=more.rsc"]);
+    assert_eq!(api.rows(&["/file/print"]).len(), 1);
+    assert_eq!(api.trap(&["/file/remove", "=.id=more.rsc"]), "no such item");
+}
+
+#[test]
+fn a_ping_answers_in_rows_until_its_count_or_a_cancel() {
+    let scene = Scene::with(CONFIGURATION);
+    let mut api = Api::connect(&scene);
+    let rows = api.rows(&["/ping", "=address=67.9.97.1", "=count=2", "=size=100"]);
+    assert_eq!(rows.len(), 2);
+    assert_eq!((rows[1]["seq"].as_str(), rows[1]["size"].as_str()), ("1", "100"));
+    assert_eq!((rows[1]["sent"].as_str(), rows[1]["received"].as_str()), ("2", "2"));
+    assert!(rows[1]["time"].ends_with("us") || rows[1]["time"].ends_with("ms"));
+    assert!(rows[1].contains_key("avg-rtt") && !rows[1].contains_key(".id"));
+    let lost = api.rows(&["/ping", "=address=67.9.97.77", "=count=1"]).remove(0);
+    assert_eq!((lost["packet-loss"].as_str(), lost.get("time")), ("100", None));
+    assert!(lost.contains_key("status"), "{lost:?}");
+
+    api.send(&["/ping", "=address=67.9.97.1", ".tag=p"]);
+    assert_eq!(api.next(lab::PATIENCE).unwrap()[..2], ["!re", ".tag=p"]);
+    api.send(&["/cancel", "=tag=p", ".tag=c"]);
+    let interrupted = loop {
+        let words = api.next(lab::PATIENCE).unwrap();
+        if words[0] == "!trap" {
+            break words;
+        }
+    };
+    assert_eq!(interrupted[1..], [".tag=p", "=category=2", "=message=interrupted"]);
+    assert_eq!(api.next(lab::PATIENCE).unwrap(), ["!done", ".tag=p"]);
+    assert_eq!(api.next(lab::PATIENCE).unwrap(), ["!done", ".tag=c"]);
+    assert_eq!(api.trap(&["/ping"]), "missing value(s) of argument(s) address");
+    assert_eq!(api.trap(&["/ping", "=address=x"]), "invalid value for argument address");
+    assert_eq!(api.trap(&["/ping", "=address=10.0.0.1", "=host=x"]), "unknown parameter host");
+    assert_eq!(api.trap(&["/ping/print"]), "no such command prefix");
+}
+
+#[test]
+fn torch_shows_the_dhcp_traffic_of_an_interface() {
+    let scene = Scene::with(CONFIGURATION);
+    let mut api = Api::connect(&scene);
+    let torch = ["/tool/torch", "=interface=ether-83", "=duration=3", ".tag=t"];
+    api.send(&torch);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    scene.assert_serving();
+    let mut rows = Vec::new();
+    loop {
+        let words = api.next(lab::PATIENCE).unwrap();
+        match words[0].as_str() {
+            "!re" => rows.push(lab::api::row(&words)),
+            "!done" => break,
+            _ => panic!("{words:?}"),
+        }
+    }
+    let asked = rows.iter().find(|row| row["dst-port"] == "67" && row["rx-packets"] != "0");
+    assert!(asked.is_some_and(|row| row["src-address"] == "0.0.0.0"), "{rows:?}");
+    assert!(rows.iter().any(|row| row["tx-packets"] != "0"), "{rows:?}");
+    let wrong = api.trap(&["/tool/torch", "=interface=ether-99", "=once="]);
+    assert_eq!(wrong, "input does not match any value of interface");
+    assert!(api.rows(&["/tool/torch", "=interface=ether-83", "=once="]).is_empty());
+}

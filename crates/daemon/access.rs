@@ -104,7 +104,9 @@ impl Caller {
             return Ok(());
         }
         let menu = tree.menu(&command.path);
-        let writes = menu.map_or(command.path.is_empty(), |_| false);
+        let begun = Some((command.path.as_str(), command.verb.as_str()));
+        let looks = tree.menus().any(|menu| menu.activity() == begun);
+        let writes = menu.map_or(command.path.is_empty() && !looks, |_| false);
         let writes = verb(menu, &command.verb).map_or(writes, |verb| verb.writes)
             || command.argument("file").is_some();
         let policy = if writes { "write" } else { "read" };

@@ -9,12 +9,15 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use leasehold_dhcp::Interfaces;
-use leasehold_routeros::{Change, Command, Effects, Listing, Outcome, Record, Reply, Trap, Tree};
+use leasehold_routeros::{
+    Activity, Change, Command, Effects, Listing, Outcome, Record, Reply, Trap, Tree,
+};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::access::Caller;
+use crate::activities;
+use crate::files::Files;
 use crate::store::Fault;
-use crate::transfer;
 
 mod file;
 mod guard;
@@ -66,6 +69,7 @@ pub struct Control {
     changes: broadcast::Sender<Arc<Change>>,
     tree: watch::Receiver<Tree>,
     caller: Caller,
+    files: Files,
 }
 
 impl Control {
@@ -73,11 +77,11 @@ impl Control {
     pub fn start(keeper: Keeper, plane: Plane) -> io::Result<(Self, JoinHandle<()>)> {
         let (asks, received) = mpsc::unbounded_channel();
         let (changes, _) = broadcast::channel(CHANGES);
-        let told = changes.clone();
+        let (told, files) = (changes.clone(), keeper.files().clone());
         let thread = thread::Builder::new().name("control".into());
         let tree = keeper.shown();
         let thread = thread.spawn(move || Task::new(keeper, plane, told, received).work())?;
-        Ok((Self { asks, changes, tree, caller: Caller::local() }, thread))
+        Ok((Self { asks, changes, tree, caller: Caller::local(), files }, thread))
     }
 
     /// The same task, commanded by somebody else.
@@ -110,11 +114,8 @@ impl Control {
             let done = done.map_err(|refused| Trap::Failure(refused.to_string()));
             return done.map(|()| Answered { reply: Reply::Done, warnings: Vec::new() });
         }
-        if command.path.is_empty()
-            && command.verb == "import"
-            && let Some(text) = command.argument("script").map(str::to_owned)
-        {
-            return self.import(Script::of(&command, text)).await;
+        if command.path.is_empty() && command.verb == "import" {
+            return self.import(Script::of(&command, &self.files)?).await;
         }
         // The copy stands on this machine, where nobody from elsewhere can fetch it.
         if command.path.is_empty() && command.verb == "backup" && self.caller.user().is_none() {
@@ -126,6 +127,14 @@ impl Control {
         let caller = self.caller.clone();
         let ran = self.ask(|answer| Ask::Run(Waiting { command, caller, answer })).await;
         ran.unwrap_or_else(|| Err(ending()))
+    }
+
+    /// Begins a command that goes on, within a tokio runtime: what a face does with a
+    /// [`Reply::Activity`]. Its rows come as they are known, and at most one trap, as the last; it
+    /// ends when the receiver is dropped, which is how a face cancels it.
+    #[must_use]
+    pub fn begin(&self, activity: Activity) -> mpsc::Receiver<Result<Record, Trap>> {
+        activities::begin(activity, self.files.clone())
     }
 
     /// The next rows of a listing, and the listing if more follow.
@@ -185,7 +194,8 @@ struct Waiting {
 
 /// A command of a batch, run on the batch's draft of the tree.
 struct Ran {
-    verb: String,
+    /// Where the document that it says is written to, instead.
+    file: Option<String>,
     effects: Effects,
     reply: Reply,
     answer: oneshot::Sender<Result<Answered, Trap>>,
@@ -257,8 +267,11 @@ impl Task {
             match self.draft(&mut draft, &command, &caller) {
                 Ok(outcome) => {
                     changes |= !outcome.effects.changes.is_empty();
-                    let (effects, reply) = (outcome.effects, outcome.reply);
-                    ran.push((at, Ran { verb: command.verb, effects, reply, answer }));
+                    let (effects, reply) =
+                        (outcome.effects, script::headed(&command, outcome.reply));
+                    let file = command.argument("file").filter(|_| command.verb == "export");
+                    let file = file.map(str::to_owned);
+                    ran.push((at, Ran { file, effects, reply, answer }));
                 }
                 Err(trap) => drop(answer.send(Err(trap))),
             }
@@ -290,23 +303,29 @@ impl Task {
 
     /// What a command means beside the tree, and its answer.
     fn finish(&mut self, ran: Ran) {
-        let Ran { effects, reply, answer, verb } = ran;
+        let Ran { file, effects, reply, answer } = ran;
+        let warnings = effects.warnings.clone();
+        let done = self.follow(effects).and_then(|made| match (reply, file) {
+            (Reply::Text(script), Some(file)) => self.keeper.write_script(&file, &script),
+            (Reply::Done, _) => Ok(made.map_or(Reply::Done, Reply::Value)),
+            (reply, _) => Ok(reply),
+        });
+        let _ = answer.send(done.map(|reply| Answered { reply, warnings }));
+    }
+
+    /// What a command did beside its reply: told, and done. The text is the id of a row that the
+    /// machine made.
+    fn follow(&mut self, effects: Effects) -> Result<Option<String>, Trap> {
         for warning in &effects.warnings {
             tracing::warn!("{warning}");
         }
         let errands = effects.orders.iter().map(|order| self.keeper.errand(order, &self.plane));
-        let done = errands.collect::<Result<(), Trap>>();
+        let done = errands.collect::<Result<Vec<_>, Trap>>();
         for change in effects.changes {
             // Without listeners nobody wants to know.
             let _ = self.told.send(Arc::new(change));
         }
-        let reply = match reply {
-            Reply::Text(script) if verb == "export" => {
-                Reply::Text(transfer::script_header() + &script)
-            }
-            reply => reply,
-        };
-        let _ = answer.send(done.map(|()| Answered { reply, warnings: effects.warnings }));
+        done.map(|made| made.into_iter().flatten().next())
     }
 
     fn page(&mut self, mut listing: Box<Listing>) -> Page {

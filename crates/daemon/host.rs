@@ -1,5 +1,6 @@
 //! The machine as rows: what the daemon's own menus show, read when it is asked for.
 
+mod files;
 mod machine;
 mod network;
 
@@ -7,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use leasehold_dhcp::Interfaces;
 use leasehold_routeros::listing::PAGE;
-use leasehold_routeros::{Cells, Id, Live, LiveRow, Menu, Row, Want};
+use leasehold_routeros::{Cells, Id, Live, LiveRow, Menu, Order, Row, Trap, Want};
 
+use crate::files::Files;
 use crate::menus::{
-    Address, Arp, Clock, Ethernet, EthernetState, Identity, Interface, InterfaceState, License,
-    Package, PackageUpdate, Resource, Routerboard,
+    Address, Arp, Clock, Ethernet, EthernetState, File, Identity, Interface, InterfaceState,
+    License, Package, PackageUpdate, Resource, Routerboard,
 };
 
 /// The machine, as menus ask it.
@@ -19,6 +21,7 @@ use crate::menus::{
 pub struct Host {
     /// Where leases are stored: its room is what clients see as the disk.
     state: PathBuf,
+    files: Files,
     processors: machine::Processors,
 }
 
@@ -26,7 +29,22 @@ impl Host {
     /// This machine, with leases in this directory.
     #[must_use]
     pub fn new(state: &Path) -> Self {
-        Self { state: state.to_owned(), processors: machine::Processors::default() }
+        let processors = machine::Processors::default();
+        Self { state: state.to_owned(), files: Files::of(state), processors }
+    }
+
+    /// Its files.
+    #[must_use]
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Does what a command asks of the machine; the text is the id of a row that was made.
+    pub fn errand(&self, order: &Order) -> Result<Option<String>, Trap> {
+        match order.menu.path == File::menu().path {
+            true => files::errand(&self.files, order),
+            false => Err(Trap::NoSuchCommand(order.verb.clone())),
+        }
     }
 
     /// What is known of the rows of one of the daemon's menus; nothing of other menus.
@@ -40,6 +58,7 @@ impl Host {
             () if is(Interface::menu()) => numbered(network::links::<InterfaceState>(interfaces)),
             () if is(Ethernet::menu()) => numbered(network::links::<EthernetState>(interfaces)),
             () if is(Address::menu()) => counted(network::addresses(interfaces)),
+            () if is(File::menu()) => files::rows(&self.files),
             () if is(Arp::menu()) => counted(network::neighbours()),
             () if is(Package::menu()) => counted([machine::package()]),
             () if is(Identity::menu()) => only(named(&machine::name())),

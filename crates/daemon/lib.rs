@@ -1,6 +1,7 @@
 //! The daemon: sockets, store and faces around the sans-IO engine.
 
 pub mod access;
+pub mod activities;
 pub mod bench;
 pub mod check;
 pub mod clock;
@@ -8,6 +9,7 @@ pub mod configuration;
 pub mod control;
 pub mod demo;
 pub mod faces;
+pub mod files;
 pub mod host;
 pub mod journal;
 pub mod log;

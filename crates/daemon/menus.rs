@@ -1,10 +1,13 @@
 //! All menus of the daemon: those of the DHCP server, and of the machine and the service around it.
 
+mod file;
 mod network;
 mod service;
 mod system;
+mod tool;
 mod user;
 
+pub use file::{Chunk, File, FileName, FileRead, FileState};
 pub use network::{
     Address, AddressState, Arp, BridgeHost, DhcpClient, DnsStatic, Ethernet, EthernetState,
     Interface, InterfaceState, Neighbour, Registration, Wifi,
@@ -17,6 +20,8 @@ pub use system::{
 };
 pub use user::{Active, Group, Policies, Session, Source, User, UserState};
 
+pub use tool::{Echo, Flow, Ping, Torch};
+
 use leasehold_dhcp::menus as dhcp;
 use leasehold_routeros::{Menu, Row, Tree};
 
@@ -24,6 +29,8 @@ use leasehold_routeros::{Menu, Row, Tree};
 #[must_use]
 pub fn menus() -> Vec<&'static Menu> {
     let mut menus = vec![
+        File::menu(),
+        FileRead::menu(),
         Interface::menu(),
         Ethernet::menu(),
         BridgeHost::menu(),
@@ -48,6 +55,8 @@ pub fn menus() -> Vec<&'static Menu> {
         Group::menu(),
         User::menu(),
         Active::menu(),
+        Ping::menu(),
+        Torch::menu(),
     ]);
     menus
 }

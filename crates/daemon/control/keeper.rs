@@ -15,7 +15,7 @@ use leasehold_dhcp::order::Refusal;
 use leasehold_dhcp::{Answer, Interfaces, menus};
 use leasehold_pool::PlanError;
 use leasehold_routeros::syntax::toml::{Document, NotWritten, Problem};
-use leasehold_routeros::{Command, Ids, LiveRow, Order, Row, Source, Trap, Tree, Want};
+use leasehold_routeros::{Command, Ids, LiveRow, Menu, Order, Row, Source, Trap, Tree, Want};
 
 use tokio::sync::watch;
 
@@ -25,6 +25,7 @@ use super::plane::Plane;
 use super::safe;
 use crate::access::Sessions;
 use crate::configuration::{self, ConfigurationError, Loaded};
+use crate::files::Files;
 use crate::host::Host;
 use crate::services::Troubles;
 
@@ -205,6 +206,12 @@ impl Keeper {
         Ok(())
     }
 
+    /// Its files.
+    #[must_use]
+    pub fn files(&self) -> &Files {
+        self.host.files()
+    }
+
     /// Takes the machine's interfaces: what is typed may name no others.
     pub fn set_interfaces(&mut self, interfaces: Arc<Interfaces>) {
         let names = interfaces.iter().map(|interface| interface.name.clone());
@@ -331,19 +338,28 @@ impl Keeper {
     }
 
     /// Does what a command asks of the running server.
-    pub(super) fn errand(&self, order: &Order, plane: &Plane) -> Result<(), Trap> {
+    /// The text is the id of a row that was made.
+    pub(super) fn errand(&self, order: &Order, plane: &Plane) -> Result<Option<String>, Trap> {
+        if !is_server_s(order.menu) {
+            return self.host.errand(order);
+        }
         let order = match self.roster.errand(order) {
             Errand::Order(order) => order,
-            Errand::Nothing => return Ok(()),
+            Errand::Nothing => return Ok(None),
             Errand::Unknown(verb) => return Err(Trap::NoSuchCommand(verb)),
         };
         match plane.order(order) {
             Some(Answer::Refused(Refusal::NoSuchLease)) => Err(Trap::NoSuchItem),
             Some(Answer::Refused(refusal)) => Err(Trap::Failure(said(refusal).into())),
-            Some(_) => Ok(()),
+            Some(_) => Ok(None),
             None => Err(Trap::Failure(Refused::Ending.to_string())),
         }
     }
+}
+
+/// Whether the DHCP server knows of the menu; else the machine does.
+fn is_server_s(menu: &Menu) -> bool {
+    menus::menus().iter().any(|known| known.path == menu.path)
 }
 
 fn said(refusal: Refusal) -> &'static str {
@@ -397,7 +413,7 @@ impl Source for Running<'_> {
         let menu = match want {
             Want::Overlay(menu, _) | Want::Page(menu, _) | Want::Row(menu, _) => menu,
         };
-        if !menus::menus().iter().any(|known| known.path == menu.path) {
+        if !is_server_s(menu) {
             return self.host.fetch(want, self.interfaces);
         }
         let nothing = Answer::Refused(Refusal::StoreFailed);

@@ -1,14 +1,15 @@
-//! A script that is imported into the running server: one change, or none.
+//! Scripts of the running server: imported as one change or none, exported into a file.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
 use leasehold_routeros::syntax::script::{self, Imported};
-use leasehold_routeros::{Command, Reply, Trap};
+use leasehold_routeros::{Command, Effects, Reply, Trap, Value};
 
+use super::{Answered, Ask, Control, Keeper, Task};
 use crate::access::Caller;
-
-use super::{Answered, Ask, Control, Task};
+use crate::files::{Files, FilesError};
+use crate::menus::FileName;
+use crate::transfer;
 
 /// A script and how to import it.
 #[derive(Clone, Debug, Default)]
@@ -24,12 +25,20 @@ pub struct Script {
 }
 
 impl Script {
-    /// What a command asks for: `/import` with the text of its script.
-    #[must_use]
-    pub fn of(command: &Command, text: String) -> Self {
+    /// What a command asks for: `/import` with the text of its script, or with a file of ours.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file.
+    pub(super) fn of(command: &Command, files: &Files) -> Result<Self, Trap> {
+        let text = match (command.argument("script"), command.argument("file-name")) {
+            (Some(text), _) => text.to_owned(),
+            (None, Some(name)) => files.read(&named("file-name", name)?).map_err(refused)?,
+            (None, None) => return Err(Trap::Missing(vec!["file-name"])),
+        };
         let options = script::Options { lenient: command.switch("lenient"), ..Default::default() };
         let (dry_run, confirmed) = (command.switch("dry-run"), command.switch(".confirm"));
-        Self { text, options, dry_run, confirmed }
+        Ok(Self { text, options, dry_run, confirmed })
     }
 }
 
@@ -72,13 +81,8 @@ impl Task {
                 let adopted = self.keeper.adopt(draft, script.confirmed, &self.plane);
                 adopted.map_err(|refused| Trap::Failure(refused.to_string()))?;
             }
-            for order in &imported.orders {
-                self.keeper.errand(order, &self.plane)?;
-            }
-            for change in imported.changes.drain(..) {
-                // Without listeners nobody wants to know.
-                let _ = self.told.send(Arc::new(change));
-            }
+            let (changes, orders) = (core::mem::take(&mut imported.changes), imported.orders);
+            self.follow(Effects { changes, orders, warnings: Vec::new() })?;
             said.push_str("Script file loaded and executed successfully\n");
         }
         Ok(Answered { reply: Reply::Text(said), warnings: imported.warnings })
@@ -104,4 +108,31 @@ pub fn report(imported: &Imported) -> String {
         let _ = writeln!(text, "skipped: {menu}, {lines} lines: not a menu of this server");
     }
     text
+}
+
+/// An export begins with who wrote it, and when.
+pub(super) fn headed(command: &Command, reply: Reply) -> Reply {
+    match reply {
+        Reply::Text(script) if command.verb == "export" => {
+            Reply::Text(transfer::script_header() + &script)
+        }
+        reply => reply,
+    }
+}
+
+impl Keeper {
+    /// Writes an export to a file; `.rsc` is added to its name if it is not there.
+    pub(super) fn write_script(&self, file: &str, script: &str) -> Result<Reply, Trap> {
+        let name = if file.ends_with(".rsc") { file.into() } else { format!("{file}.rsc") };
+        self.files().write(&named("file", &name)?, script).map_err(refused)?;
+        Ok(Reply::Done)
+    }
+}
+
+fn named(argument: &str, name: &str) -> Result<FileName, Trap> {
+    FileName::parse(name).map_err(|fault| Trap::value(argument, fault))
+}
+
+fn refused(error: FilesError) -> Trap {
+    Trap::Failure(error.to_string())
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use leasehold_routeros::syntax::sentence;
-use leasehold_routeros::{Change, Command, Listing, Reply, Trap, Watch};
+use leasehold_routeros::{Activity, Change, Command, Listing, Reply, Trap, Watch};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
@@ -40,6 +40,7 @@ impl Answering {
             Ok(answered) => match answered.reply {
                 Reply::Rows(listing) => self.list(listing, &mut end).await,
                 Reply::Watch(watch) => self.watch(&watch, changes, &mut end).await,
+                Reply::Activity(activity) => self.activity(*activity, &mut end).await,
                 reply => sentence::outcome(&mut end, self.tag(), &reply),
             },
             Err(trap) => sentence::trap(&mut end, self.tag(), &trap),
@@ -98,6 +99,23 @@ impl Answering {
             sentence::trap(end, self.tag(), &trap);
             return;
         }
+    }
+
+    /// Rows as they come. Cancelling drops this, and with it the activity.
+    async fn activity(&self, activity: Activity, end: &mut Vec<u8>) {
+        let proplist = activity.proplist().to_vec();
+        let mut told = self.control.begin(activity);
+        while let Some(row) = told.recv().await {
+            let mut message = Vec::new();
+            match row {
+                Ok(row) => sentence::record(&mut message, self.tag(), &row, &proplist),
+                Err(trap) => return sentence::trap(end, self.tag(), &trap),
+            }
+            if self.replies.send(message).await.is_err() {
+                return;
+            }
+        }
+        sentence::done(end, self.tag(), None);
     }
 
     fn told(&self, watch: &Watch, change: &Change) -> Vec<u8> {

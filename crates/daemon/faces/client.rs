@@ -236,10 +236,13 @@ fn said(words: Vec<String>) -> Option<Said> {
     }
 }
 
-/// The menu that a command is about.
+/// The menu that a command is about: of an activity its own.
 #[must_use]
 pub fn menu_of(command: &Command) -> Option<&'static Menu> {
-    menus::menus().into_iter().find(|menu| menu.path == command.path)
+    let begun = Some((command.path.as_str(), command.verb.as_str()));
+    let menus = menus::menus();
+    let activity = menus.iter().find(|menu| menu.activity() == begun);
+    activity.or_else(|| menus.iter().find(|menu| menu.path == command.path)).copied()
 }
 
 impl Answer {
@@ -256,7 +259,10 @@ impl Answer {
             (_, Some(said)) if put || command.verb != "add" => {
                 format!("{said}{}", if said.ends_with('\n') { "" } else { "\n" })
             }
-            (Some(menu), None) if matches!(command.verb.as_str(), "print" | "getall" | "get") => {
+            (Some(menu), None)
+                if menu.activity().is_some()
+                    || matches!(command.verb.as_str(), "print" | "getall" | "get") =>
+            {
                 let as_value = put || command.verb == "get";
                 let form = if as_value { Form::AsValue } else { Form::of(command, menu) };
                 print::print(menu, &self.records, form, &Layout::of(command, width))

@@ -2,7 +2,7 @@
 
 use leasehold_routeros::syntax::console::{self, Grammar, Statement};
 use leasehold_routeros::syntax::rest::{self, Answer, Call, Exchange, Method, Refused};
-use leasehold_routeros::{Command, Listing, Record, Reply, Trap};
+use leasehold_routeros::{Activity, Command, Listing, Record, Reply, Trap};
 
 use crate::control::Control;
 
@@ -73,6 +73,10 @@ impl Visit {
             (Reply::Rows(listing), _) => (Reply::Done, Some(listing)),
             // RouterOS accepts it and says nothing until the request has taken too long.
             (Reply::Watch(_), _) => core::future::pending().await,
+            (Reply::Activity(activity), _) => {
+                let records = self.told(*activity).await?;
+                return Ok(Said::Whole(exchange.answer(&Reply::Done, &records)));
+            }
             (reply, _) => (reply, None),
         };
         let records = match listing {
@@ -135,8 +139,24 @@ impl Visit {
                 let put = matches!(statement, Statement::Put(_));
                 Ok(console::rows(&command, put, menu, &records, None))
             }
+            Reply::Activity(activity) => {
+                let records = self.told((*activity).clone()).await?;
+                Ok(console::answer(statement, &Reply::Activity(activity), &records, None))
+            }
             reply => Ok(console::answer(statement, &reply, &[], None)),
         }
+    }
+
+    /// All that an activity tells, once it has ended: who wants to wait says for how long.
+    async fn told(&self, activity: Activity) -> Result<Vec<Record>, Trap> {
+        let (mut records, mut told) = (Vec::new(), self.control.begin(activity));
+        while let Some(row) = told.recv().await {
+            records.push(row?);
+            if records.len() >= PRINTED_MAX {
+                break;
+            }
+        }
+        Ok(records)
     }
 
     async fn records(&self, listing: Box<Listing>) -> Result<Vec<Record>, Trap> {

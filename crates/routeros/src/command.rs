@@ -1,8 +1,10 @@
 //! What every face turns its bytes into, and what it turns back into bytes.
 
+use crate::cells::Cells;
+use crate::fault::RowFault;
 use crate::id::Id;
 use crate::listing::{Listing, LiveRow};
-use crate::menu::Menu;
+use crate::menu::{Menu, Row};
 use crate::query::Query;
 use crate::record::Record;
 
@@ -108,6 +110,8 @@ pub enum Reply {
     Text(String),
     /// Changes of these rows from now on, until it is cancelled.
     Watch(Box<Watch>),
+    /// Rows as they come, until it has ended or is cancelled.
+    Activity(Box<Activity>),
 }
 
 /// What a command did beside its reply.
@@ -157,6 +161,40 @@ pub struct Order {
 impl core::fmt::Debug for Order {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{} {} {}", self.menu.path, self.verb, self.row.id)
+    }
+}
+
+/// A command that goes on: what it was told. Somebody who may do I/O carries it out.
+#[derive(Clone)]
+pub struct Activity {
+    pub(crate) menu: &'static Menu,
+    pub(crate) cells: Cells,
+    pub(crate) proplist: Vec<String>,
+}
+
+impl Activity {
+    /// The table of its arguments and of what it tells.
+    #[must_use]
+    pub fn menu(&self) -> &'static Menu {
+        self.menu
+    }
+
+    /// Its arguments, if it is this one.
+    #[must_use]
+    pub fn read<R: Row>(&self) -> Option<Result<R, RowFault>> {
+        (self.menu.path == R::menu().path).then(|| R::read(&self.cells))
+    }
+
+    /// The properties that were asked for; empty for all.
+    #[must_use]
+    pub fn proplist(&self) -> &[String] {
+        &self.proplist
+    }
+}
+
+impl core::fmt::Debug for Activity {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} {:?}", self.menu.path, self.cells)
     }
 }
 

@@ -14,7 +14,10 @@ pub fn menu(menu: &'static Menu) -> String {
         text.push_str(&format!("  {:width$}  {}\n", verb.word, verb.doc));
     }
     let width = menu.properties.iter().map(|property| property.name.len()).max().unwrap_or(0);
-    for (title, configured) in [("Properties:", true), ("Shown by print:", false)] {
+    let activity = menu.form == Form::Activity;
+    let titles =
+        if activity { ["Arguments:", "Tells:"] } else { ["Properties:", "Shown by print:"] };
+    for (title, configured) in titles.into_iter().zip([true, false]) {
         let of_kind = |property: &&Property| property.rule.is_configured() == configured;
         let mut lines = menu.properties.iter().filter(of_kind).peekable();
         if lines.peek().is_some() {
@@ -40,8 +43,15 @@ pub fn reference(menus: &[&'static Menu]) -> String {
             let key = format!("{}{}{}", brackets.0, toml::key(menu), brackets.1);
             page.push_str(&format!("In the configuration file: `{key}`.\n"));
         }
-        page.push_str(&format!("Commands: {}.\n", words.join(", ")));
-        for (title, configured) in [("Property", true), ("Shown by `print`", false)] {
+        let activity = menu.form == Form::Activity;
+        if activity {
+            page.push_str("A command that goes on until it has ended or is cancelled.\n");
+        } else {
+            page.push_str(&format!("Commands: {}.\n", words.join(", ")));
+        }
+        let titles =
+            if activity { ["Argument", "Tells"] } else { ["Property", "Shown by `print`"] };
+        for (title, configured) in titles.into_iter().zip([true, false]) {
             let rows: Vec<String> = menu
                 .properties
                 .iter()

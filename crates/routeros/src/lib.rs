@@ -54,7 +54,9 @@ pub mod value;
 pub mod verb;
 
 pub use cells::Cells;
-pub use command::{Argument, Change, Command, Effects, Order, Outcome, Reply, Target, Watch};
+pub use command::{
+    Activity, Argument, Change, Command, Effects, Order, Outcome, Reply, Target, Watch,
+};
 pub use fault::{Fault, RowFault};
 pub use id::Id;
 pub use listing::{Listing, LiveRow, Offline, Source, Want};

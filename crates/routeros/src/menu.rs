@@ -42,6 +42,13 @@ pub enum Form {
     Singleton,
     /// Rows that only the running server makes.
     View,
+    /// Rows that the running server keeps elsewhere, such as files: it makes, changes and removes
+    /// them as it is told.
+    Foreign,
+    /// No menu but a command that goes on for a while: the last word of the path. What can be set
+    /// are its arguments, the first of which needs no name if it is the key; the rows come as it
+    /// goes on.
+    Activity,
 }
 
 /// Rows that must not be alike.
@@ -202,7 +209,7 @@ impl Menu {
     /// Whether the running server makes rows of this menu.
     #[must_use]
     pub fn has_dynamic_rows(&self) -> bool {
-        self.form == Form::View || self.place("dynamic").is_some()
+        matches!(self.form, Form::View | Form::Foreign) || self.place("dynamic").is_some()
     }
 
     /// Whether the running server adds cells to configured rows.
@@ -216,7 +223,14 @@ impl Menu {
     #[must_use]
     pub fn is_configured(&self) -> bool {
         let configured = |property: &Property| property.rule.is_configured();
-        self.form != Form::View && self.properties.iter().any(configured)
+        let elsewhere = matches!(self.form, Form::View | Form::Foreign | Form::Activity);
+        !elsewhere && self.properties.iter().any(configured)
+    }
+
+    /// The path of the menu that has this activity as a command, and the command's word.
+    #[must_use]
+    pub fn activity(&self) -> Option<(&'static str, &'static str)> {
+        self.path.rsplit_once('/').filter(|_| self.form == Form::Activity)
     }
 
     /// Adds to a row's cells what the running server knows; what was configured wins.

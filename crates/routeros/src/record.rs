@@ -26,10 +26,10 @@ impl Record {
         self.menu
     }
 
-    /// The row's id; the row of a singleton has none.
+    /// The row's id; the row of a singleton has none, nor has what an activity tells.
     #[must_use]
     pub fn id(&self) -> Option<Id> {
-        (self.menu.form != Form::Singleton).then_some(self.id)
+        (!matches!(self.menu.form, Form::Singleton | Form::Activity)).then_some(self.id)
     }
 
     /// Its place in the whole list, from zero.

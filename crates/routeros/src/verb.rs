@@ -145,6 +145,14 @@ pub static ROOT: [Verb; 3] = [
 ];
 
 impl Menu {
+    /// The command that an activity is.
+    #[must_use]
+    pub fn as_verb(&self) -> Option<Verb> {
+        let (_, word) = self.activity()?;
+        let (unnamed, switches) = (self.key, &["proplist", "as-value", "json"]);
+        Some(Verb { unnamed, switches, properties: true, ..verb(word, self.about.trim_ascii()) })
+    }
+
     /// The commands that this menu has, special ones first.
     pub fn verbs(&'static self) -> impl Iterator<Item = Verb> {
         let special = self.specials.iter().map(|special| match special.effect {
@@ -162,7 +170,9 @@ impl Menu {
 
     fn has(&self, word: &str) -> bool {
         match word {
-            "add" | "remove" => matches!(self.form, Form::List | Form::Ordered),
+            _ if self.form == Form::Activity => word == "help",
+            "add" | "remove" => matches!(self.form, Form::List | Form::Ordered | Form::Foreign),
+            "set" if self.form == Form::Foreign => true,
             "set" | "unset" | "edit" | "export" => self.is_configured(),
             "enable" | "disable" => self.is_configured() && self.place("disabled").is_some(),
             "comment" => self.place("comment").is_some(),

@@ -179,6 +179,7 @@ pub fn answer(
         Reply::Value(text) => format!("{text}\n"),
         Reply::Text(text) => text.clone(),
         Reply::Rows(listing) if listing.counts() => format!("{}\n", records.len()),
+        Reply::Activity(activity) => rows(command, put, activity.menu(), records, width),
         Reply::Rows(listing) => rows(command, put, listing.menu(), records, width),
     }
 }

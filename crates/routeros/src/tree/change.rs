@@ -33,6 +33,10 @@ impl Run<'_> {
         }
         self.number(at, &mut cells);
         complete(menu, &cells)?;
+        if menu.form == Form::Foreign {
+            self.order(at, &Found::Dynamic(LiveRow { id: Id(0), cells }), command);
+            return Ok(Reply::Done);
+        }
         let id = Arc::make_mut(&mut self.tree.tables[at]).fresh_id();
         self.insert(at, before, id, cells)?;
         Ok(Reply::Value(id.to_string()))
@@ -53,10 +57,18 @@ impl Run<'_> {
     }
 
     pub(super) fn set(&mut self, at: usize, command: &Command) -> Result<Reply, Trap> {
+        let foreign = self.tree.tables[at].menu.form == Form::Foreign;
         let only_comment = command.arguments.iter().all(|argument| argument.name == "comment");
         for row in self.targets(at, command)? {
             match row {
                 Found::Configured(id) => self.amend(at, id, &command.arguments)?,
+                Found::Dynamic(row) if foreign => {
+                    let (menu, mut cells) = (self.tree.tables[at].menu, row.cells);
+                    for argument in &command.arguments {
+                        self.put(menu, &mut cells, argument, false)?;
+                    }
+                    self.order(at, &Found::Dynamic(LiveRow { id: row.id, cells }), command);
+                }
                 Found::Dynamic(_) if only_comment => self.order(at, &row, command),
                 Found::Dynamic(_) => return Err(unchangeable(self.tree.tables[at].menu)),
             }
@@ -221,7 +233,7 @@ impl Run<'_> {
     }
 
     /// One argument of `add` or `set` into a row's cells.
-    fn put(
+    pub(super) fn put(
         &mut self,
         menu: &'static Menu,
         cells: &mut Cells,
@@ -239,7 +251,10 @@ impl Run<'_> {
             Access::AddOnly | Access::Settable => {}
         }
         let refused = |fault| Trap::value(property.name, fault);
-        let canonical = match &argument.value {
+        // `once` says as much as `once=yes` where it is no property of a row.
+        let switch = menu.form == Form::Activity && property.value.kind == Kind::Flag;
+        let canonical = match argument.value.as_deref() {
+            Some("") if switch => Some("yes".to_owned()),
             Some(text) => (property.value.canonical)(text).map_err(refused)?,
             None => None,
         };

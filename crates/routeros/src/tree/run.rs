@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::Tree;
 use crate::cells::Cells;
-use crate::command::{Change, Command, Effects, Order, Outcome, Reply, Target, Watch};
+use crate::command::{
+    Activity, Argument, Change, Command, Effects, Order, Outcome, Reply, Target, Watch,
+};
 use crate::id::Id;
 use crate::listing::{Listing, Source, Want};
 use crate::menu::{Effect, Form, Menu};
@@ -102,7 +104,11 @@ impl Run<'_> {
                 script::Form::of(command),
             )));
         }
+        if let Some(at) = self.tree.activity(command) {
+            return self.activity(at, command);
+        }
         let at = self.tree.at(&command.path);
+        let at = at.filter(|at| self.tree.tables[*at].menu.form != Form::Activity);
         let at = at.ok_or_else(|| Trap::NoSuchPrefix(self.tree.unknown_word(&command.path)))?;
         let menu = self.tree.tables[at].menu;
         let no_such = || Trap::NoSuchCommand(command.verb.clone());
@@ -235,6 +241,19 @@ impl Run<'_> {
         cells
     }
 
+    fn activity(&mut self, at: usize, command: &Command) -> Result<Reply, Trap> {
+        let menu = self.tree.tables[at].menu;
+        let switches = menu.as_verb().map(|verb| verb.switches).unwrap_or_default();
+        let told =
+            |argument: &&Argument| !switches.contains(&argument.name.trim_start_matches('.'));
+        let mut cells = Cells::new();
+        for argument in command.arguments.iter().filter(told) {
+            self.put(menu, &mut cells, argument, true)?;
+        }
+        super::change::complete(menu, &cells)?;
+        Ok(Reply::Activity(Box::new(Activity { menu, cells, proplist: proplist(command) })))
+    }
+
     fn find(&mut self, at: usize, command: &Command) -> Result<Reply, Trap> {
         let rows = self.searched(at, &command.query)?;
         let ids: Vec<String> = rows.iter().map(|row| row.id().to_string()).collect();
@@ -283,6 +302,12 @@ fn proplist(command: &Command) -> Vec<String> {
 }
 
 impl Tree {
+    /// The table of the activity that a command begins, if it begins one.
+    fn activity(&self, command: &Command) -> Option<usize> {
+        let begun = (command.path.as_str(), command.verb.as_str());
+        self.tables.iter().position(|table| table.menu.activity() == Some(begun))
+    }
+
     /// The first word of a path that leads nowhere.
     pub(crate) fn unknown_word(&self, path: &str) -> String {
         let mut known = String::new();

@@ -7,6 +7,7 @@ use super::run::Run;
 use crate::command::Target;
 use crate::id::Id;
 use crate::listing::{Listing, LiveRow, PAGE, Want};
+use crate::menu::Form;
 use crate::query::{Filter, Query};
 use crate::trap::Trap;
 
@@ -83,6 +84,11 @@ impl Run<'_> {
         if let Some(id) = table.named(text) {
             return Some(Found::Configured(id));
         }
+        if table.menu.form == Form::Foreign
+            && let Some(row) = self.dynamic_named(at, text)
+        {
+            return Some(row);
+        }
         let number: usize =
             text.bytes().all(|c| c.is_ascii_digit()).then(|| text.parse().ok())??;
         match table.rows.get(number) {
@@ -98,6 +104,11 @@ impl Run<'_> {
         }
         let rows = self.source.fetch(&Want::Row(menu, id));
         rows.into_iter().find(|row| row.id == id).map(Found::Dynamic)
+    }
+
+    /// The row of that name among those that are kept elsewhere.
+    fn dynamic_named(&self, at: usize, name: &str) -> Option<Found> {
+        self.searched(at, &Query::equal("name", name)).ok()?.into_iter().next()
     }
 
     fn nth_dynamic(&self, at: usize, mut number: usize) -> Option<Found> {

@@ -4,8 +4,9 @@ use super::cursor::Cursor;
 use super::grammar::{Found, Grammar, Position};
 use super::{Misread, Rule, expression};
 use crate::command::{Argument, Command, Target};
-use crate::menu::{Former, Menu};
+use crate::menu::{Form, Former, Menu};
 use crate::query::Query;
+use crate::value::Kind;
 use crate::verb::{TARGETS, Verb};
 
 /// A command, and where its arguments stand.
@@ -38,6 +39,7 @@ impl Grammar {
         let former = self.former(position.path());
         let menu = self.menu(position.path()).or(former.map(|(menu, _)| menu));
         let path = menu.map_or(position.path(), |menu| menu.path);
+        let menu = self.activity(position, verb.word).or(menu);
         let mut reader = Reader {
             grammar: self,
             menu,
@@ -144,7 +146,7 @@ impl Reader<'_> {
             self.placed.command.query = expression::read(cursor)?;
             return Ok(());
         }
-        let mut switches = [self.verb.switches, &self.views()].concat();
+        let mut switches = [self.verb.switches, &self.views(), &self.flags()].concat();
         switches.retain(|name| *name != "where" && !self.verb.unnamed.contains(name));
         // Where a row has to be named, a short name is a name and no shortened switch.
         let names_row = self.verb.unnamed.get(self.unnamed) == Some(&TARGETS);
@@ -198,6 +200,14 @@ impl Reader<'_> {
         let print = matches!(self.verb.word, "print" | "getall");
         let views = self.menu.filter(|_| print).into_iter().flat_map(|menu| menu.views);
         views.map(|(name, _)| *name).collect()
+    }
+
+    /// Arguments of an activity that are as good as switches.
+    fn flags(&self) -> Vec<&'static str> {
+        let activity = self.menu.filter(|menu| menu.form == Form::Activity);
+        let properties = activity.into_iter().flat_map(|menu| menu.properties);
+        let flags = properties.filter(|property| property.value.kind == Kind::Flag);
+        flags.map(|property| property.name).collect()
     }
 
     /// The full name of an argument, from itself, a shorter form, or an earlier version's name.

@@ -159,7 +159,8 @@ impl Grammar {
     /// The words that lead further into the menus.
     pub(super) fn inner_words(&self, position: &Position) -> BTreeSet<&'static str> {
         let formers = self.menus.iter().flat_map(|menu| menu.formerly).map(|former| former.path);
-        let paths = self.menus.iter().map(|menu| menu.path);
+        let command = |menu: &Menu| menu.activity().is_some_and(|(at, _)| at == position.path());
+        let paths = self.menus.iter().filter(|menu| !command(menu)).map(|menu| menu.path);
         let paths = paths.chain(formers.filter(|_| self.former));
         let inner = |path: &'static str| {
             let rest = path.strip_prefix(position.path())?.strip_prefix('/')?;
@@ -169,15 +170,25 @@ impl Grammar {
     }
 
     pub(super) fn verbs(&self, position: &Position) -> Vec<Verb> {
-        if position.path().is_empty() {
-            return ROOT.to_vec();
-        }
+        let begun = self
+            .menus
+            .iter()
+            .filter(|menu| menu.activity().is_some_and(|(at, _)| at == position.path()));
+        let activities = begun.filter_map(|menu| menu.as_verb());
         let former = self.former(position.path()).map(|(menu, _)| menu);
-        match self.menu(position.path()).or(former) {
+        let own: Vec<Verb> = match self.menu(position.path()).or(former) {
+            _ if position.path().is_empty() => ROOT.to_vec(),
             Some(menu) => menu.verbs().collect(),
             // `export` works wherever menus are below.
             None => VERBS.iter().filter(|verb| verb.word == "export").copied().collect(),
-        }
+        };
+        own.into_iter().chain(activities).collect()
+    }
+
+    /// The activity that a command word begins at a place.
+    pub(crate) fn activity(&self, position: &Position, word: &str) -> Option<&'static Menu> {
+        let begun = Some((position.path(), word));
+        self.menus.iter().copied().find(|menu| menu.activity() == begun)
     }
 }
 

@@ -154,7 +154,8 @@ impl Scanner<'_> {
     }
 
     fn arguments(&mut self, position: &Position, verb: Verb) {
-        let menu = self.grammar.menu(position.path());
+        let activity = self.grammar.activity(position, verb.word);
+        let menu = activity.or_else(|| self.grammar.menu(position.path()));
         let (mut used, mut unnamed) = (Vec::new(), 0);
         if verb.word == "find" {
             return self.conditions(menu);

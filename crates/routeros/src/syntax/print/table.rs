@@ -1,7 +1,7 @@
 //! Tables: a legend of the flags that occur, the columns that have values, no name ever cut.
 
 use super::{Layout, flags};
-use crate::menu::Menu;
+use crate::menu::{Form, Menu};
 use crate::record::Record;
 use crate::value::{Kind, elements};
 
@@ -48,6 +48,8 @@ pub(super) fn print(menu: &'static Menu, records: &[Record], layout: &Layout) ->
     text.push_str(&format!("Columns: {}\n", titles.join(", ")));
     let blank_flags = " ".repeat(occurring.len());
     let lead = |number: &str, letters: &str| match occurring.is_empty() {
+        // What an activity tells is not numbered: nobody can refer to it.
+        _ if menu.form == Form::Activity => "  ".into(),
         true => format!("{number:>numbers$}{gap}"),
         false => format!("{number:>numbers$}{gap}{letters} "),
     };

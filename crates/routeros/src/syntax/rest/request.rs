@@ -31,7 +31,8 @@ enum Place {
     Menu(&'static Menu),
     /// A row by id or name, or a command.
     Inner(&'static Menu, String),
-    Root(String),
+    /// A command of the root, or one that goes on: its path and word.
+    Command(&'static str, String),
 }
 
 /// Reads a request. `path` is what follows `/rest`, still encoded; `query` what follows `?`.
@@ -73,12 +74,12 @@ pub fn request(
         (Method::Post, Place::Inner(menu, verb)) => {
             change(Command::new(menu.path, verb), object, Then::Said)
         }
-        (Method::Post, Place::Root(word)) => root(&word, object),
+        (Method::Post, Place::Command(path, word)) => said(path, &word, object),
         (Method::Put | Method::Patch | Method::Post, Place::Menu(_)) => {
             Err(Refused::because("no such command"))
         }
         (Method::Delete, Place::Menu(_)) => Err(Refused::because("missing =.id=")),
-        (_, Place::Inner(..) | Place::Root(_)) => Err(Refused::because("no such command")),
+        (_, Place::Inner(..) | Place::Command(..)) => Err(Refused::because("no such command")),
     }
 }
 
@@ -91,7 +92,10 @@ fn place(tree: &Tree, path: &str) -> Result<Place, Refused> {
         .collect();
     let path = |words: &[String]| words.iter().map(|word| format!("/{word}")).collect::<String>();
     if let Some(menu) = tree.menu(&path(&words)) {
-        return Ok(Place::Menu(menu));
+        return Ok(match menu.activity() {
+            Some((path, word)) => Place::Command(path, word.into()),
+            None => Place::Menu(menu),
+        });
     }
     if let Some((last, outer)) = words.split_last() {
         if let Some(menu) = tree.menu(&path(outer)) {
@@ -99,7 +103,7 @@ fn place(tree: &Tree, path: &str) -> Result<Place, Refused> {
         }
         let known = last == "execute" || ROOT.iter().any(|verb| verb.word == last);
         if outer.is_empty() && known {
-            return Ok(Place::Root(last.clone()));
+            return Ok(Place::Command("", last.clone()));
         }
     }
     let unknown = tree.unknown_word(&path(&words));
@@ -148,9 +152,13 @@ fn change(
     Ok(Exchange { call: Call::Command(command), then })
 }
 
-fn root(word: &str, object: Map<String, serde_json::Value>) -> Result<Exchange, Refused> {
-    if word != "execute" {
-        return change(Command::new("", word), object, Then::Said);
+fn said(
+    path: &str,
+    word: &str,
+    object: Map<String, serde_json::Value>,
+) -> Result<Exchange, Refused> {
+    if (path, word) != ("", "execute") {
+        return change(Command::new(path, word), object, Then::Said);
     }
     let script = object.get("script").and_then(body::text);
     let script = script.ok_or_else(|| Refused::because("missing =script="))?;

@@ -47,7 +47,9 @@ pub fn done(buffer: &mut Vec<u8>, tag: Option<&str>, ret: Option<&str>) {
 pub fn outcome(buffer: &mut Vec<u8>, tag: Option<&str>, reply: &Reply) {
     match reply {
         Reply::Value(text) | Reply::Text(text) => done(buffer, tag, Some(text)),
-        Reply::Done | Reply::Rows(_) | Reply::Watch(_) => done(buffer, tag, None),
+        Reply::Done | Reply::Rows(_) | Reply::Watch(_) | Reply::Activity(_) => {
+            done(buffer, tag, None)
+        }
     }
 }
 
