@@ -3,6 +3,8 @@
 
 mod lab;
 
+#[path = "exchange/boot.rs"]
+mod boot;
 #[path = "exchange/conflict.rs"]
 mod conflict;
 #[path = "exchange/discover.rs"]
