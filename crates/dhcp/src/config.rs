@@ -81,6 +81,10 @@ pub struct Server {
     pub client_mac_limit: Option<u32>,
     /// Leases that clients behind one port of a relay may hold.
     pub circuit_lease_limit: Option<CircuitLimit>,
+    /// Seconds that no new lease is longer than while the pool is nearly empty.
+    pub pressure_lease_time: Option<u32>,
+    /// Addresses whose owners do not answer are given to others when no other is left.
+    pub reclaim_silent: bool,
     /// Options of the server's sets.
     pub options: OptionSet,
     /// Option 15 where the network has no domain.
@@ -114,6 +118,8 @@ impl Default for Server {
             conflict_detection: true,
             client_mac_limit: None,
             circuit_lease_limit: None,
+            pressure_lease_time: None,
+            reclaim_silent: false,
             options: OptionSet::default(),
             domain_suffix: Arc::from(""),
             rapid_commit: false,
@@ -121,6 +127,13 @@ impl Default for Server {
             auto_configure: true,
             use_reconfigure: false,
         }
+    }
+}
+
+impl Server {
+    /// Whether it takes leases back whose owners are silent: only where its offers are probed.
+    pub(crate) fn reclaims(&self) -> bool {
+        self.reclaim_silent && self.conflict_detection
     }
 }
 

@@ -24,6 +24,7 @@ mod limits;
 mod nonce;
 mod orders;
 mod port;
+mod pressure;
 mod probe;
 mod reconfigure;
 mod release;
@@ -49,6 +50,7 @@ use self::exchange::Exchange;
 use self::identity::{Kind, Traits};
 use self::limits::{MacLimits, Strikes};
 use self::nonce::{Nonce, Nonces};
+use self::pressure::Pressure;
 use self::probe::Probes;
 use self::reconfigure::Reconfigures;
 use self::restamp::Restamp;
@@ -76,6 +78,7 @@ pub struct Engine {
     mac_limits: MacLimits,
     strikes: Strikes,
     probes: Probes,
+    pressure: Pressure,
     store: Store,
     clock: Clock,
     restamp: Restamp,
@@ -118,6 +121,7 @@ impl Engine {
             mac_limits: MacLimits::default(),
             strikes: Strikes::default(),
             probes: Probes::default(),
+            pressure: Pressure::default(),
             store: Store::default(),
             clock: Clock::new(start),
             restamp: Restamp::default(),
@@ -164,6 +168,7 @@ impl Engine {
         };
         self.expire(now, out);
         self.watch_clock(now, out);
+        self.probe_owners(now, out);
         self.ask_again(now, out);
         self.search_servers(now, out);
         match input {
@@ -184,6 +189,7 @@ impl Engine {
         let all = [
             self.restamp_deadline(),
             self.book.deadline(),
+            self.pressure.deadline(),
             self.reconfigures.deadline(),
             self.alerts.deadline(),
         ];

@@ -119,6 +119,8 @@ pub enum Ended {
     Moved,
     /// Another client on its port took its place: `circuit-lease-limit`.
     Replaced,
+    /// Its client did not answer, and another needed the address: `reclaim-silent`.
+    Reclaimed,
     /// Its client began anew, and gets the same address.
     Restarted,
     /// Its client declined it.

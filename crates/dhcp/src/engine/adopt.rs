@@ -27,6 +27,7 @@ impl Engine {
         self.book.keep_traits(counts_ports || !self.config.settings.leasequery.is_empty());
         self.alerts.adopt(&self.config.alerts, &self.interfaces);
         self.supply.adopt(&self.pools, &mut self.book);
+        self.pressure.forget();
         let limited = self.config.servers.iter().zip(0..);
         let limited = limited.filter(|(server, _)| server.client_mac_limit.is_some());
         let limited = limited.filter_map(|(_, at)| self.services.key_of(ServerIndex(at)));

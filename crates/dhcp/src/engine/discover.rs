@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 
 use dhcproto::v4::MessageType;
-use leasehold_pool::{Refused, Wish};
+use leasehold_pool::{Grant, PoolId, Refused, Wish};
 
 use super::Engine;
 use super::book::LeaseId;
@@ -60,7 +60,8 @@ impl Engine {
             //# the Rapid Commit option
             Ok(id) if commits_rapidly(exchange) => {
                 let ack = Some(MessageType::Ack);
-                self.bind(exchange, id, exchange.lease_time(), ack, out);
+                let lease_time = self.lease_time(exchange, Some(id));
+                self.bind(exchange, id, lease_time, ack, out);
             }
             Ok(id) => self.offer(exchange, id, out),
         }
@@ -190,12 +191,7 @@ impl Engine {
         //# The address requested in the 'Requested IP Address' option, if that address is valid and
         //# not already allocated, ELSE
         let wish = Wish { owner: Some(tag), preferred: requested, last };
-        let grant = self.pools.acquire(pool, wish).or_else(|_| {
-            // A port may have a pool of its own: what the new client replaces is all there is.
-            self.make_room_on_port(exchange, out);
-            self.pools.acquire(pool, wish)
-        });
-        let grant = grant.map_err(|_| Silence::PoolEmpty)?;
+        let (grant, was_reclaimed) = self.acquire(exchange, pool, wish, out)?;
         let is_old_friend = last == Some(grant.claim.address());
         let id = self.hold(exchange, grant.claim, number(grant.pool));
         //= https://www.rfc-editor.org/rfc/rfc2131#section-2.2
@@ -204,7 +200,34 @@ impl Engine {
         if !is_old_friend {
             self.probe(exchange, id, out)?;
         }
+        if was_reclaimed && self.book.get(id).state != State::Testing {
+            self.give_up(id);
+            return Err(Silence::Overload);
+        }
         Ok(id)
+    }
+
+    /// An address of the client's pools; where they are empty, one that another client on its port
+    /// or an owner that is gone gives up. The second part says that its owner may be asleep.
+    fn acquire(
+        &mut self,
+        exchange: &Exchange<'_>,
+        pool: PoolId,
+        wish: Wish,
+        out: &mut Outbox,
+    ) -> Result<(Grant, bool), Silence> {
+        self.feel_pressure(exchange, pool);
+        if let Ok(grant) = self.pools.acquire(pool, wish) {
+            return Ok((grant, false));
+        }
+        // A port may have a pool of its own: what the new client replaces is all there is.
+        self.make_room_on_port(exchange, out);
+        if let Ok(grant) = self.pools.acquire(pool, wish) {
+            return Ok((grant, false));
+        }
+        let was_reclaimed = self.reclaim(exchange, pool, out);
+        let grant = self.pools.acquire(pool, wish).map_err(|_| Silence::PoolEmpty)?;
+        Ok((grant, was_reclaimed))
     }
 
     /// The address of the client's static lease, whoever has it now.
@@ -267,7 +290,7 @@ impl Engine {
         if lease.state == State::Offered {
             self.hold_on(exchange, id);
         }
-        let lease_time = if failed { left } else { exchange.lease_time() };
+        let lease_time = if failed { left } else { self.lease_time(exchange, Some(id)) };
         let given = Given {
             message: Some(MessageType::Offer),
             address,

@@ -139,6 +139,7 @@ impl Engine {
             Ended::Removed
             | Ended::Moved
             | Ended::Replaced
+            | Ended::Reclaimed
             | Ended::Restarted
             | Ended::Declined => ChangeRef::Removed,
         };

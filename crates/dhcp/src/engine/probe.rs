@@ -103,7 +103,12 @@ impl Probes {
         }
     }
 
-    fn is_suspended(&self, interface: IfIndex, now: Boottime) -> bool {
+    /// Whether one more probe may be sent on an interface; it counts as sent.
+    pub(super) fn may_ask(&mut self, interface: IfIndex, now: Boottime, per_second: u32) -> bool {
+        !self.is_suspended(interface, now) && self.bucket.take(now, per_second)
+    }
+
+    pub(super) fn is_suspended(&self, interface: IfIndex, now: Boottime) -> bool {
         self.suspended.get(&interface).is_some_and(|&until| now < until)
     }
 
@@ -199,6 +204,7 @@ impl Engine {
 
     /// Somebody answered for an address.
     pub(super) fn probe_answered(&mut self, now: Now, answer: ProbeAnswer, out: &mut Outbox) {
+        self.owner_answered(now.boottime, answer);
         let Some(id) = self.probed(answer) else { return };
         let lease = self.book.get(id);
         if lease.checking {

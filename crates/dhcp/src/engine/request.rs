@@ -58,16 +58,21 @@ impl Engine {
         //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
         //# If the client then issues a DHCPREQUEST for the address, the server MUST process it per
         //# [RFC2131]
-        let lease_time = exchange.lease_time();
         let ack = Some(MessageType::Ack);
         match self.judge(exchange, requested) {
             //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
             //# The server SHOULD NOT check the offered network address at this point.
             //= https://www.rfc-editor.org/rfc/rfc2131#section-3.2
             //# Servers SHOULD NOT check that the client's network address is already in use
-            Verdict::Bind(id) => self.bind(exchange, id, lease_time, ack, out),
+            Verdict::Bind(id) => {
+                let lease_time = self.lease_time(exchange, Some(id));
+                self.bind(exchange, id, lease_time, ack, out);
+            }
             Verdict::Take => match self.take(exchange, address) {
-                Some(id) => self.bind(exchange, id, lease_time, ack, out),
+                Some(id) => {
+                    let lease_time = self.lease_time(exchange, Some(id));
+                    self.bind(exchange, id, lease_time, ack, out);
+                }
                 //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
                 //# If the selected server is unable to satisfy the DHCPREQUEST message (e.g., the
                 //# requested network address has been allocated), the server SHOULD respond with a

@@ -127,8 +127,18 @@ impl Supply {
     ) -> u32 {
         let Some(pool) = self.pools.get_mut(usize::from(number)) else { return settings.offer_ms };
         pool.read(now, pools);
-        let is_scarce = pool.available() < pool.usage.total / 10;
-        if is_scarce { settings.offer_scarce_ms } else { settings.offer_ms }
+        if pool.is_scarce() { settings.offer_scarce_ms } else { settings.offer_ms }
+    }
+
+    /// Whether a pool and those that follow it are all nearly empty.
+    pub(super) fn is_chain_scarce(&mut self, first: PoolId, now: Boottime, pools: &Pools) -> bool {
+        pools.chain(first).all(|id| {
+            let pool = self.pools.get_mut(usize::from(number(id)));
+            pool.is_some_and(|pool| {
+                pool.read(now, pools);
+                pool.is_scarce()
+            })
+        })
     }
 
     /// An address of the pool is out of use; at most ten percent of a pool may be, but always one.
@@ -176,6 +186,11 @@ impl PoolSupply {
             self.read_at = Some(now);
             self.granted = 0;
         }
+    }
+
+    /// More than nine tenths of it are taken.
+    fn is_scarce(&self) -> bool {
+        self.available() * 10 < self.usage.total
     }
 
     fn available(&self) -> u64 {

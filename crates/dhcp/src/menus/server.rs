@@ -198,6 +198,12 @@ menu! {
         /// What becomes of a client beyond circuit-lease-limit: it is refused, or it replaces the
         /// one that was heard longest ago, so that a swapped modem works at once (ours).
         circuit_lease_action: LimitAction = preset("replace-oldest"),
+        /// No new lease is longer than this while nine tenths of the pool are taken; a client that
+        /// stays gets as long as it has stayed (ours).
+        pressure_lease_time: DelayThreshold = preset("none"),
+        /// When no address is left, takes back the lease of a client on this link that was silent
+        /// for ten minutes and does not answer ARP; needs conflict-detection (ours).
+        reclaim_silent: bool = preset("no"),
         //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
         //# Servers SHOULD be implemented so that network administrators MAY choose to disable
         //# probes of newly allocated addresses.

@@ -19,6 +19,7 @@ mod opt;
 mod packet;
 mod pools;
 mod port;
+mod pressure;
 mod pxe;
 mod rel;
 mod ren;

@@ -174,6 +174,8 @@ impl Compiler<'_> {
                 leases,
                 replace_oldest: row.circuit_lease_action == menus::LimitAction::ReplaceOldest,
             }),
+            pressure_lease_time: seconds(&row.pressure_lease_time),
+            reclaim_silent: row.reclaim_silent,
             options: self.option_set(place, &[], ("dhcp-option-set", &row.dhcp_option_set)),
             domain_suffix: Arc::from(suffix),
             ipv6_only_preferred: seconds(&row.ipv6_only_preferred),
