@@ -240,6 +240,7 @@ impl Opened {
             archives: 0,
             epoch: 0,
             durable,
+            next: Instant::now(),
             retry: Instant::now(),
         };
         let thread = thread::Builder::new().name("store".into()).spawn(move || writer.run())?;

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Finding, Findings};
 use crate::net::probe::ArpSocket;
-use crate::net::sys::Receiver;
+use crate::net::sys::{Receiver, Sender};
 use crate::probe::Client;
 use crate::probe::message::code;
 
@@ -86,10 +86,10 @@ fn hosts(
         let text = format!("only {SWEEP} of {} addresses were asked for", asked.len());
         found.note(Finding::new(text, "use a scanner for the others"));
     }
-    let mut sweep = Sweep::open()?;
+    let (mut sweep, mut sender) = (Sweep::open()?, Sender::new());
     for burst in asked.iter().take(SWEEP).collect::<Vec<_>>().chunks(BURST) {
         for address in burst {
-            sweep.socket.ask(interface.index, interface.mac, **address, |_, _| ());
+            sweep.socket.ask(&mut sender, interface.index, interface.mac, **address, |_| ());
         }
         sweep.listen(PAUSE)?;
     }

@@ -9,7 +9,7 @@ use leasehold_dhcp::{IfIndex, Mac};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::packet::{ETH_ARP, unbound};
-use super::sys::{self, From, Received, Sending, To};
+use super::sys::{self, From, Received, Sender, Sending, To};
 use super::{filter, packet};
 
 const ARP_QUEUE: u32 = 1 << 20;
@@ -29,17 +29,18 @@ impl ArpSocket {
     /// RFC 5227 § 2.1.1: a request for `target` from no address, so that no cache is polluted.
     pub(crate) fn ask(
         &self,
+        sender: &mut Sender,
         interface: IfIndex,
         own: Mac,
         target: Ipv4Addr,
-        refused: impl FnMut(usize, io::Error),
+        refused: impl FnMut(io::Error),
     ) {
         let mut request = [0; ARP];
         request[..8].copy_from_slice(&[0, 1, 8, 0, 6, 4, 0, 1]);
         request[8..14].copy_from_slice(&own.0);
         request[24..].copy_from_slice(&target.octets());
         let to = To::Link(sys::link_address(ETH_ARP, interface, Some(Mac::BROADCAST)));
-        sys::send(self.as_fd(), &[Sending { to, header: &[], payload: &request }], refused);
+        sender.send(self.as_fd(), [Sending { to, header: &[], payload: &request }], refused);
     }
 
     /// Who answered, if it is an answer.
@@ -81,7 +82,12 @@ impl EchoSocket {
         Ok(Self { socket, identifier: identifier.to_be_bytes() })
     }
 
-    pub(crate) fn ask(&self, target: Ipv4Addr, refused: impl FnMut(usize, io::Error)) {
+    pub(crate) fn ask(
+        &self,
+        sender: &mut Sender,
+        target: Ipv4Addr,
+        refused: impl FnMut(io::Error),
+    ) {
         let [a, b] = self.identifier;
         let mut request = [ECHO_REQUEST, 0, 0, 0, a, b, 0, 0];
         let sum = u32::from(u16::from_be_bytes([ECHO_REQUEST, 0]))
@@ -90,7 +96,7 @@ impl EchoSocket {
         request[2..4].copy_from_slice(&checksum.to_be_bytes());
         let target = core::net::SocketAddrV4::new(target, 0);
         let to = To::Inet(target, Ipv4Addr::UNSPECIFIED);
-        sys::send(self.as_fd(), &[Sending { to, header: &[], payload: &request }], refused);
+        sender.send(self.as_fd(), [Sending { to, header: &[], payload: &request }], refused);
     }
 
     pub(crate) fn answer(&self, received: &Received<'_>) -> Option<ProbeAnswer> {

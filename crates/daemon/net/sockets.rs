@@ -22,7 +22,7 @@ use super::late::{Lateness, is_late};
 use super::packet::{self, PacketSocket};
 use super::probe::{ArpSocket, EchoSocket};
 use super::routed::{RoutedSocket, UdpError};
-use super::sys::{self, From, Received, Receiver, Sending, To};
+use super::sys::{self, From, Received, Receiver, Sender, Sending, To};
 
 /// One thing that came in.
 #[derive(Debug)]
@@ -65,6 +65,9 @@ pub struct Sockets {
     out: Socket,
     port: u16,
     receiver: Receiver,
+    sender: Sender,
+    /// The headers of the frames of a batch; kept for the next.
+    headers: Vec<Option<[u8; frame::HEADERS]>>,
     interfaces: Arc<Interfaces>,
     own: BTreeSet<Ipv4Addr>,
     lateness: Lateness,
@@ -110,6 +113,8 @@ impl Sockets {
             out: packet::sender()?,
             port,
             receiver: Receiver::new(),
+            sender: Sender::new(),
+            headers: Vec::new(),
             interfaces: Arc::default(),
             own: BTreeSet::new(),
             lateness: Lateness::default(),
@@ -216,52 +221,51 @@ impl Sockets {
 
     /// Sends replies: those on links as frames of our own making, the others through the kernel.
     pub fn send(&mut self, batch: &Batch) {
-        let mut headers = Vec::with_capacity(batch.len());
-        let mut frames = Vec::with_capacity(batch.len());
-        let mut datagrams = Vec::new();
-        for (to, payload) in batch.iter() {
-            if let Destination::Link { source, target, .. } = to {
-                let source = SocketAddrV4::new(source, self.port);
-                headers.push(frame::headers(source, target, payload));
+        let Self { headers, sender, port, .. } = self;
+        headers.clear();
+        headers.extend(batch.iter().map(|(to, payload)| match to {
+            Destination::Link { source, target, .. } => {
+                frame::headers(SocketAddrV4::new(source, *port), target, payload)
             }
-        }
-        let mut headers = headers.iter();
-        for (to, payload) in batch.iter() {
-            match to {
-                Destination::Link { interface, mac, .. } => {
-                    let Some(Some(header)) = headers.next() else { continue };
-                    let to = To::Link(packet::station(interface, mac));
-                    frames.push(Sending { to, header, payload });
-                }
-                Destination::Routed { source, target } => {
-                    datagrams.push(Sending { to: To::Inet(target, source), header: &[], payload });
-                }
+            Destination::Routed { .. } => None,
+        }));
+        let frames = batch.iter().zip(&*headers).filter_map(|((to, payload), header)| match to {
+            Destination::Link { interface, mac, .. } => {
+                let to = To::Link(packet::station(interface, mac));
+                Some(Sending { to, header: header.as_ref()?, payload })
             }
-        }
+            Destination::Routed { .. } => None,
+        });
+        let datagrams = batch.iter().filter_map(|(to, payload)| match to {
+            Destination::Link { .. } => None,
+            Destination::Routed { source, target } => {
+                Some(Sending { to: To::Inet(target, source), header: &[], payload })
+            }
+        });
         let mut refused = 0;
-        let mut refuse = |_, error| {
+        let mut refuse = |error| {
             refused += 1;
             tracing::debug!("the kernel refused a reply: {error}");
         };
-        sys::send(self.out.as_fd(), &frames, &mut refuse);
-        sys::send(self.routed.as_fd(), &datagrams, &mut refuse);
+        let mut sent = sender.send(self.out.as_fd(), frames, &mut refuse);
+        sent += sender.send(self.routed.as_fd(), datagrams, &mut refuse);
         self.traffic.refused += refused;
-        self.traffic.sent += (frames.len() + datagrams.len()) as u64 - refused;
+        self.traffic.sent += sent as u64 - refused;
     }
 
     /// Asks who has an address.
     pub fn probe(&mut self, probe: Probe) {
         let mut refused = 0;
-        let refuse = |_, error| {
+        let refuse = |error| {
             refused += 1;
             tracing::debug!("the kernel refused a probe: {error}");
         };
         match probe {
             Probe::Arp { interface, target } => {
                 let Some(own) = self.interfaces.get(interface).map(|it| it.mac) else { return };
-                self.arp.ask(interface, own, target, refuse);
+                self.arp.ask(&mut self.sender, interface, own, target, refuse);
             }
-            Probe::Echo { target } => self.echo.ask(target, refuse),
+            Probe::Echo { target } => self.echo.ask(&mut self.sender, target, refuse),
             Probe::Servers { interface, xid } => {
                 let Some(own) = self.interfaces.get(interface).map(|it| it.mac) else { return };
                 let payload = &wire::search(wire::searcher(own), xid);
@@ -269,7 +273,7 @@ impl Sockets {
                 let target = SocketAddrV4::new(Ipv4Addr::BROADCAST, self.port);
                 let Some(header) = &frame::headers(source, target, payload) else { return };
                 let to = To::Link(packet::station(interface, Mac::BROADCAST));
-                sys::send(self.out.as_fd(), &[Sending { to, header, payload }], refuse);
+                self.sender.send(self.out.as_fd(), [Sending { to, header, payload }], refuse);
             }
         }
         self.traffic.refused += refused;

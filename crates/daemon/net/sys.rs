@@ -268,43 +268,89 @@ union Name {
     inet: libc::sockaddr_in,
 }
 
-/// Sends a batch with as few system calls as it takes. A datagram that is refused is skipped and
-/// told to `refused` with its index and the kernel's reason; the others go on.
-pub(crate) fn send(
-    socket: BorrowedFd<'_>,
-    batch: &[Sending<'_>],
-    mut refused: impl FnMut(usize, io::Error),
-) {
-    for (number, part) in batch.chunks(BATCH).enumerate() {
-        let mut names: Vec<Name> = part.iter().map(|sending| name(sending.to)).collect();
-        let mut controls: Vec<Control> = part.iter().map(|sending| control(sending.to)).collect();
-        let mut iovecs: Vec<[libc::iovec; 2]> =
-            part.iter().map(|sending| [iovec(sending.header), iovec(sending.payload)]).collect();
-        let mut headers = Vec::with_capacity(part.len());
-        for (index, sending) in part.iter().enumerate() {
-            // SAFETY: `mmsghdr` is numbers and pointers, for which all zeroes are valid.
-            let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
-            header.msg_hdr.msg_name = (&raw mut names[index]).cast();
-            header.msg_hdr.msg_namelen = match sending.to {
-                To::Link(_) => size_of::<libc::sockaddr_ll>() as socklen_t,
-                To::Inet(..) => size_of::<libc::sockaddr_in>() as socklen_t,
-            };
-            header.msg_hdr.msg_iov = iovecs[index].as_mut_ptr();
-            header.msg_hdr.msg_iovlen = 2;
-            if matches!(sending.to, To::Inet(_, source) if !source.is_unspecified()) {
-                header.msg_hdr.msg_control = controls[index].0.as_mut_ptr().cast();
-                header.msg_hdr.msg_controllen = pktinfo_space() as _;
-            }
-            headers.push(header);
+/// Buffers for one batch of datagrams to send.
+pub(crate) struct Sender {
+    names: Vec<Name>,
+    controls: Vec<Control>,
+    iovecs: Vec<[libc::iovec; 2]>,
+    headers: Vec<libc::mmsghdr>,
+}
+
+// SAFETY: the raw pointers in `headers` and `iovecs` are made anew by each call of `send` and are
+// used by no other method; so it may move between threads.
+unsafe impl Send for Sender {}
+
+impl Sender {
+    pub(crate) fn new() -> Self {
+        Self {
+            names: Vec::with_capacity(BATCH),
+            controls: Vec::with_capacity(BATCH),
+            iovecs: Vec::with_capacity(BATCH),
+            headers: Vec::with_capacity(BATCH),
         }
+    }
+
+    /// Sends datagrams with as few system calls as it takes; says how many there were. One that is
+    /// refused is skipped and told to `refused` with the kernel's reason; the others go on.
+    pub(crate) fn send<'a>(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        batch: impl IntoIterator<Item = Sending<'a>>,
+        mut refused: impl FnMut(io::Error),
+    ) -> usize {
+        let mut batch = batch.into_iter().peekable();
+        let mut count = 0;
+        while batch.peek().is_some() {
+            self.names.clear();
+            self.controls.clear();
+            self.iovecs.clear();
+            self.headers.clear();
+            for sending in batch.by_ref().take(BATCH) {
+                self.push(&sending);
+            }
+            count += self.headers.len();
+            self.transmit(socket, &mut refused);
+        }
+        count
+    }
+
+    /// Adds a message; there is room, so nothing that a header points to moves.
+    fn push(&mut self, sending: &Sending<'_>) {
+        self.names.push(name(sending.to));
+        self.iovecs.push([iovec(sending.header), iovec(sending.payload)]);
+        // SAFETY: `mmsghdr` is numbers and pointers, for which all zeroes are valid.
+        let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
+        header.msg_hdr.msg_name =
+            self.names.last_mut().map_or(ptr::null_mut(), ptr::from_mut).cast();
+        header.msg_hdr.msg_namelen = match sending.to {
+            To::Link(_) => size_of::<libc::sockaddr_ll>() as socklen_t,
+            To::Inet(..) => size_of::<libc::sockaddr_in>() as socklen_t,
+        };
+        if let Some(iovecs) = self.iovecs.last_mut() {
+            let skipped = usize::from(sending.header.is_empty());
+            header.msg_hdr.msg_iov = iovecs[skipped..].as_mut_ptr();
+            header.msg_hdr.msg_iovlen = iovecs.len() - skipped;
+        }
+        if let To::Inet(_, source) = sending.to
+            && !source.is_unspecified()
+        {
+            self.controls.push(control(source));
+            let control = self.controls.last_mut().map_or(ptr::null_mut(), ptr::from_mut);
+            header.msg_hdr.msg_control = control.cast();
+            header.msg_hdr.msg_controllen = pktinfo_space() as _;
+        }
+        self.headers.push(header);
+    }
+
+    fn transmit(&mut self, socket: BorrowedFd<'_>, refused: &mut impl FnMut(io::Error)) {
         let mut sent = 0;
-        while sent < headers.len() {
-            let left = headers.len() - sent;
+        while sent < self.headers.len() {
+            let left = self.headers.len() - sent;
             // SAFETY: the headers point to names, controls and octets that outlive the call.
             let count = unsafe {
                 libc::sendmmsg(
                     socket.as_raw_fd(),
-                    headers[sent..].as_mut_ptr(),
+                    self.headers[sent..].as_mut_ptr(),
                     left as c_uint,
                     libc::MSG_DONTWAIT as _,
                 )
@@ -314,7 +360,7 @@ pub(crate) fn send(
                 Err(_) => {
                     let error = io::Error::last_os_error();
                     if error.kind() != io::ErrorKind::Interrupted {
-                        refused(number * BATCH + sent, error);
+                        refused(error);
                         sent += 1;
                     }
                 }
@@ -346,9 +392,8 @@ fn pktinfo_space() -> usize {
         .next_multiple_of(size_of::<usize>())
 }
 
-fn control(to: To) -> Control {
+fn control(source: Ipv4Addr) -> Control {
     let mut control = Control([0; CONTROL]);
-    let To::Inet(_, source) = to else { return control };
     // SAFETY: `cmsghdr` is plain numbers, for which all zeroes are valid.
     let mut head: libc::cmsghdr = unsafe { mem::zeroed() };
     let length = size_of::<libc::cmsghdr>() + size_of::<libc::in_pktinfo>();

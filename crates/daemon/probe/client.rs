@@ -14,7 +14,7 @@ use super::message::{self, Message, code};
 use crate::net::filter;
 use crate::net::frame::{self, Checksum};
 use crate::net::packet::{self, PacketSocket};
-use crate::net::sys::{self, From, Receiver, Sending, To};
+use crate::net::sys::{From, Receiver, Sender, Sending, To};
 
 const CLIENT: u16 = 68;
 const SERVER: u16 = 67;
@@ -202,7 +202,7 @@ impl Client {
         let to = To::Link(packet::station(self.interface, station));
         let mut refusal = None;
         let sending = Sending { to, header: &header, payload: &payload };
-        sys::send(self.out.as_fd(), &[sending], |_, error| refusal = Some(error));
+        Sender::new().send(self.out.as_fd(), [sending], |error| refusal = Some(error));
         refusal.map_or(Ok(()), |error| Err(ProbeError::Io(error)))
     }
 

@@ -43,8 +43,15 @@ pub(super) enum Order {
 type Commit = (u64, Records);
 
 const GROUP_MAX: usize = 1024;
+/// Turns are folded when no more have come for so long: what changes often is folded once.
+const QUIET: Duration = Duration::from_secs(1);
 /// Turns wait at most so long to be folded, be they ever so few.
-const FOLD_EVERY: Duration = Duration::from_secs(5);
+const FOLD_EVERY: Duration = Duration::from_secs(30);
+/// For each record of a commit the next one begins so much later than it might, at most `GATHER`
+/// after it: under load, commits are fewer and larger, which saves most of their cost. A client by
+/// itself does not wait.
+const GATHER_EACH: Duration = Duration::from_micros(200);
+const GATHER: Duration = Duration::from_millis(1);
 const RETRY: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -63,6 +70,8 @@ pub(super) struct Writer {
     pub epoch: u64,
     /// The newest turn with records that is on disk.
     pub durable: u64,
+    /// When the next commit may begin.
+    pub next: Instant,
     pub retry: Instant,
 }
 
@@ -72,8 +81,9 @@ pub(super) struct Open {
     pub archive: Archive,
     /// Frames that are on disk and not handed to the archive yet.
     pub fresh: Vec<u8>,
-    /// When the oldest of them came.
+    /// When the oldest and the newest of them came.
     pub since: Instant,
+    pub last: Instant,
 }
 
 impl Open {
@@ -91,15 +101,22 @@ impl Open {
             archive.fold(found.frames);
         }
         let fresh = Vec::with_capacity(SEGMENT_BYTES + SEGMENT_BYTES / 4);
-        Ok(Self { turns, archive, fresh, since: Instant::now() })
+        let now = Instant::now();
+        Ok(Self { turns, archive, fresh, since: now, last: now })
     }
 
     /// Hands over what is much, or has waited long enough.
     fn hand_over_if_due(&mut self) {
-        let waits = !self.fresh.is_empty() && self.since.elapsed() >= FOLD_EVERY;
-        if waits || self.fresh.len() >= SEGMENT_BYTES {
+        let due = self.due().is_some_and(|due| Instant::now() >= due);
+        if due || self.fresh.len() >= SEGMENT_BYTES {
             self.hand_over();
         }
+    }
+
+    /// When what has gathered is to be folded, though it is little.
+    fn due(&self) -> Option<Instant> {
+        let due = (self.last + QUIET).min(self.since + FOLD_EVERY);
+        (!self.fresh.is_empty()).then_some(due)
     }
 
     /// Hands what has gathered to the archive.
@@ -142,17 +159,16 @@ impl Writer {
 
     /// How long there is nothing to do.
     fn patience(&self) -> Duration {
-        let due = match &self.open {
-            None => self.retry,
-            Some(open) if open.fresh.is_empty() => return IDLE,
-            Some(open) => open.since + FOLD_EVERY,
-        };
-        due.saturating_duration_since(Instant::now())
+        let due = self.open.as_ref().map_or(Some(self.retry), Open::due);
+        due.map_or(IDLE, |due| due.saturating_duration_since(Instant::now()))
     }
 
     /// Takes the commits that have queued up, of the living epoch alone, and the first order
     /// behind them that is none.
     fn gather(&mut self, first: Option<Order>) -> (Vec<Commit>, Option<Order>) {
+        if matches!(first, Some(Order::Commit(..))) {
+            std::thread::sleep(self.next.saturating_duration_since(Instant::now()));
+        }
         let mut commits = Vec::new();
         let mut next = first;
         while let Some(order) = next {
@@ -171,9 +187,13 @@ impl Writer {
         self.stay_in_place()?;
         let Some(open) = &mut self.open else { return Ok(()) };
         has_room(&self.paths.turns(), self.settings.reserve_bytes)?;
+        let began = Instant::now();
         if open.fresh.is_empty() {
-            open.since = Instant::now();
+            open.since = began;
         }
+        open.last = began;
+        let records: usize = commits.iter().map(|(_, records)| records.len()).sum();
+        self.next = began + GATHER.min(GATHER_EACH * records.saturating_sub(1).min(1000) as u32);
         let mut through = self.durable;
         let mut newest = self.durable;
         for (sequence, records) in commits {
