@@ -1,6 +1,5 @@
 //! Events as log lines: RouterOS's words and topics, fields for machines, floods bounded.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use leasehold_dhcp::Event;
@@ -10,7 +9,8 @@ use tracing::Level;
 /// Writes events to the log, so many of each kind and no more.
 #[derive(Debug, Default)]
 pub struct Journal {
-    kinds: BTreeMap<&'static str, Bucket>,
+    /// The few kinds that have occurred; a search by eye is quicker than any map.
+    kinds: Vec<(&'static str, Bucket)>,
 }
 
 /// How many lines of one kind are written, and how many were not.
@@ -50,8 +50,12 @@ impl Journal {
 
     /// Whether one more line of a kind may be written, and how many before it were withheld.
     fn allow(&mut self, kind: &'static str, lines: u32, now: Instant) -> Option<u64> {
-        let full = Bucket { left: lines, filled: now, withheld: 0 };
-        let bucket = self.kinds.entry(kind).or_insert(full);
+        let known = self.kinds.iter().position(|(known, _)| *known == kind);
+        let index = known.unwrap_or_else(|| {
+            self.kinds.push((kind, Bucket { left: lines, filled: now, withheld: 0 }));
+            self.kinds.len() - 1
+        });
+        let (_, bucket) = &mut self.kinds[index];
         if now.duration_since(bucket.filled) >= Duration::from_secs(1) {
             bucket.left = lines;
             bucket.filled = now;
@@ -72,14 +76,13 @@ fn lines(event: &Event) -> u32 {
     }
 }
 
-/// RouterOS's topics name the level.
+/// The last of RouterOS's topics names the level.
 fn level(topics: &str) -> Level {
-    let has = |topic| topics.split(',').any(|one| one == topic);
-    match () {
-        () if has("error") => Level::ERROR,
-        () if has("warning") => Level::WARN,
-        () if has("debug") => Level::DEBUG,
-        () => Level::INFO,
+    match topics.rsplit(',').next() {
+        Some("error") => Level::ERROR,
+        Some("warning") => Level::WARN,
+        Some("debug") => Level::DEBUG,
+        _ => Level::INFO,
     }
 }
 

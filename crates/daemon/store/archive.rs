@@ -49,7 +49,7 @@ pub(super) struct Archive {
 }
 
 /// Generations that may wait to be folded before commits wait.
-const BACKLOG: usize = 64;
+const BACKLOG: usize = 16;
 const CHORES: Duration = Duration::from_secs(5);
 /// Files that are so many times as large as what lives in them are compacted. Freshly written ones
 /// are two to three times as large.

@@ -23,8 +23,8 @@ mod segment;
 pub(super) use frame::{Frame, frames};
 use segment::{Content, Header, Segment};
 
-/// Octets of one segment: some 10,000 bound leases or 50,000 renewals. A generation is as much.
-pub(super) const SEGMENT_BYTES: usize = 1 << 20;
+/// Octets of one segment: some 10,000 bound leases or 50,000 renewals.
+const SEGMENT_BYTES: usize = 1 << 20;
 /// Octets of records in one frame; a longer turn has several.
 const FRAME_BYTES: usize = 256 << 10;
 /// Folded segments that stay for the next use; more are removed.

@@ -19,7 +19,7 @@ use super::history::Query;
 use super::load::load;
 use super::marker::Lock;
 use super::place::Standing;
-use super::turns::{Found, SEGMENT_BYTES, Turns};
+use super::turns::{Found, Turns};
 use super::{Outcome, Paths, Settings};
 
 /// What the writer is asked to do, or told.
@@ -43,6 +43,8 @@ pub(super) enum Order {
 type Commit = (u64, Records);
 
 const GROUP_MAX: usize = 1024;
+/// Octets of frames that are folded together at the latest.
+const GENERATION_BYTES: usize = 4 << 20;
 /// Turns are folded when no more have come for so long: what changes often is folded once.
 const QUIET: Duration = Duration::from_secs(1);
 /// Turns wait at most so long to be folded, be they ever so few.
@@ -100,7 +102,7 @@ impl Open {
         if !found.frames.is_empty() {
             archive.fold(found.frames);
         }
-        let fresh = Vec::with_capacity(SEGMENT_BYTES + SEGMENT_BYTES / 4);
+        let fresh = Vec::new();
         let now = Instant::now();
         Ok(Self { turns, archive, fresh, since: now, last: now })
     }
@@ -108,7 +110,7 @@ impl Open {
     /// Hands over what is much, or has waited long enough.
     fn hand_over_if_due(&mut self) {
         let due = self.due().is_some_and(|due| Instant::now() >= due);
-        if due || self.fresh.len() >= SEGMENT_BYTES {
+        if due || self.fresh.len() >= GENERATION_BYTES {
             self.hand_over();
         }
     }
@@ -122,8 +124,7 @@ impl Open {
     /// Hands what has gathered to the archive.
     fn hand_over(&mut self) {
         if !self.fresh.is_empty() {
-            let room = Vec::with_capacity(self.fresh.capacity());
-            self.archive.fold(core::mem::replace(&mut self.fresh, room));
+            self.archive.fold(core::mem::take(&mut self.fresh));
         }
     }
 }

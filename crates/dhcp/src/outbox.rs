@@ -171,7 +171,7 @@ impl Turn {
     #[must_use]
     pub fn release(self, proof: &Durable) -> Promises {
         assert!(proof.through >= self.sequence, "a proof for an earlier turn releases nothing");
-        self.promised
+        Promises { undo: self.undo, ..self.promised }
     }
 
     /// The store failed: nothing is promised, and the engine has to hear of it
@@ -201,6 +201,8 @@ impl Durable {
 pub struct Promises {
     replies: Batch,
     answers: Vec<(OrderId, Answer)>,
+    /// Nothing is undone any more: the buffer, for a later turn.
+    undo: Vec<Undo>,
 }
 
 impl Promises {
@@ -260,12 +262,13 @@ impl Outbox {
 
     /// Closes the turn: what may go now, and what has to wait for the store.
     pub fn seal(&mut self) -> (Prompt, Turn) {
-        let spare = self.spare.pop().unwrap_or_default();
+        let mut spare = self.spare.pop().unwrap_or_default();
+        let undo = core::mem::take(&mut spare.undo);
         let turn = Turn {
             sequence: self.sequence + 1,
             records: core::mem::take(&mut self.records),
             promised: core::mem::replace(&mut self.promised, spare),
-            undo: core::mem::take(&mut self.undo),
+            undo: core::mem::replace(&mut self.undo, undo),
         };
         if !turn.is_empty() {
             self.sequence += 1;
@@ -283,9 +286,10 @@ impl Outbox {
 
     /// Gives the buffers of sent promises back.
     pub fn recycle_promises(&mut self, mut promises: Promises) {
-        const SPARES: usize = 4;
+        const SPARES: usize = 16;
         promises.replies.clear();
         promises.answers.clear();
+        promises.undo.clear();
         if self.spare.len() < SPARES {
             self.spare.push(promises);
         }
