@@ -5,6 +5,8 @@ mod lab;
 
 #[path = "exchange/boot.rs"]
 mod boot;
+#[path = "exchange/bulk.rs"]
+mod bulk;
 #[path = "exchange/conflict.rs"]
 mod conflict;
 #[path = "exchange/discover.rs"]

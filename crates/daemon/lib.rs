@@ -3,6 +3,7 @@
 pub mod access;
 pub mod activities;
 pub mod bench;
+pub mod bulk;
 pub mod check;
 pub mod clock;
 pub mod configuration;

@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::access::Gate;
+use crate::bulk;
 use crate::configuration::ConfigurationError;
 use crate::control::{Control, Keeper, Plane};
 use crate::faces::socket::Socket;
@@ -115,6 +116,7 @@ impl Serving {
         };
         let worker = Worker::start(settings).await.map_err(ServeError::Start)?;
         let (sessions, troubles) = (keeper.sessions(), keeper.troubles());
+        drop(tokio::spawn(bulk::serve(worker.requests.clone(), worker.config.clone())));
         // The task ends by itself once nobody can ask it any more.
         let control = Control::start(keeper, Plane::new(&worker));
         let (control, _) = control.map_err(ServeError::Runtime)?;

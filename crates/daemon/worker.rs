@@ -17,7 +17,7 @@ use leasehold_dhcp::input::{Start, StoreState};
 use leasehold_dhcp::order::{Answer, Order, OrderId};
 use leasehold_dhcp::{Engine, IfIndex, Input, Interfaces, Now, Outbox, Turn, Wall};
 use leasehold_pool::{Plan, PlanError, Pools};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock;
 use crate::journal::Journal;
@@ -105,6 +105,8 @@ pub struct Worker {
     pub requests: mpsc::UnboundedSender<Request>,
     /// Asks the past.
     pub historian: Historian,
+    /// What is in force.
+    pub config: watch::Receiver<Arc<Config>>,
     thread: JoinHandle<()>,
 }
 
@@ -117,7 +119,7 @@ impl Worker {
         let spawned = thread.spawn(move || run(&settings, received, started));
         let thread = spawned.map_err(StartError::Thread)?;
         match starting.await {
-            Ok(Ok(historian)) => Ok(Self { requests, historian, thread }),
+            Ok(Ok((historian, config))) => Ok(Self { requests, historian, config, thread }),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(StartError::Thread(std::io::ErrorKind::Interrupted.into())),
         }
@@ -137,7 +139,8 @@ impl Worker {
     }
 }
 
-type Started = oneshot::Sender<Result<Historian, StartError>>;
+type Opening = Result<(Historian, watch::Receiver<Arc<Config>>), StartError>;
+type Started = oneshot::Sender<Opening>;
 
 fn run(settings: &Settings, requests: mpsc::UnboundedReceiver<Request>, started: Started) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -145,7 +148,7 @@ fn run(settings: &Settings, requests: mpsc::UnboundedReceiver<Request>, started:
         Ok(runtime) => runtime.block_on(async {
             match Plane::open(settings, requests) {
                 Ok(plane) => {
-                    let _ = started.send(Ok(plane.store.historian()));
+                    let _ = started.send(Ok((plane.store.historian(), plane.in_force.subscribe())));
                     plane.work().await;
                 }
                 Err(error) => drop(started.send(Err(error))),
@@ -178,6 +181,7 @@ struct Plane {
     engine: Engine,
     outbox: Outbox,
     config: Arc<Config>,
+    in_force: watch::Sender<Arc<Config>>,
     pools: Pools,
     interfaces: Arc<Interfaces>,
     sockets: Sockets,
@@ -222,6 +226,7 @@ impl Plane {
             engine,
             outbox: Outbox::after(sequence),
             config: Arc::clone(config),
+            in_force: watch::channel(Arc::clone(config)).0,
             pools,
             interfaces: Arc::default(),
             sockets,
@@ -427,7 +432,8 @@ impl Plane {
         self.pools = pools.clone();
         self.config = Arc::clone(&config);
         self.store.retain(Duration::from_secs(config.settings.history.into()));
-        self.handle(Input::Config(config, pools));
+        self.handle(Input::Config(Arc::clone(&config), pools));
+        self.in_force.send_replace(config);
         self.listen();
         Ok(())
     }

@@ -267,7 +267,13 @@ pub struct Settings {
     pub history: u32,
     /// Relays that may send DHCPLEASEQUERY (RFC 4388).
     pub leasequery: Vec<ipnet::Ipv4Net>,
-    /// Options beside the protocol's own that they are told.
+    /// Who may read all bindings over TCP (RFC 6926).
+    pub bulk_leasequery: Vec<ipnet::Ipv4Net>,
+    /// Connections for that at once.
+    pub bulk_connections: u16,
+    /// Queries that one of them works on at once.
+    pub bulk_queries: u16,
+    /// Options beside the protocol's own that relays are told.
     pub leasequery_options: Vec<u8>,
 }
 
@@ -288,6 +294,9 @@ impl Default for Settings {
             subnet_selection: false,
             history: 30 * 86_400,
             leasequery: Vec::new(),
+            bulk_leasequery: Vec::new(),
+            bulk_connections: 10,
+            bulk_queries: 4,
             leasequery_options: vec![1, 3, 6, 15, 28, 42, 60],
         }
     }

@@ -7,6 +7,7 @@ mod adopt;
 mod alert;
 mod answer;
 mod bind;
+mod bindings;
 mod book;
 mod bootp;
 mod clock;

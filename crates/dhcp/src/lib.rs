@@ -5,6 +5,7 @@
 //! [`Turn::release`], which wants a [`Durable`]: the proof that the turn's records are on disk.
 #![forbid(unsafe_code)]
 
+pub mod bulk;
 pub mod client;
 pub mod config;
 pub mod engine;

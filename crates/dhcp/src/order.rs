@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use crate::bulk;
 use crate::client::Hardware;
 use crate::link::Mac;
 use crate::record::Location;
@@ -47,6 +48,15 @@ pub enum Order {
     Alerts,
     /// Forgets the servers that were found on this interface; answered by [`Answer::Done`].
     ResetAlert(Box<str>),
+    /// A page of bindings for a bulk leasequery; answered by [`Answer::Bindings`].
+    Bindings {
+        /// What is asked about.
+        query: Box<bulk::Query>,
+        /// Addresses behind this location; from the first one if `None`.
+        after: Option<Location>,
+        /// So many addresses are looked at, at most.
+        limit: usize,
+    },
     /// What every pool has and gave; answered by [`Answer::Usage`].
     Usage,
     /// What was counted since the engine began; answered by [`Answer::Counters`].
@@ -77,6 +87,8 @@ pub enum Answer {
     Usage(Vec<PoolUsage>),
     /// The watched links, in the order of the configuration.
     Alerts(Vec<AlertView>),
+    /// Bindings, and where they go on.
+    Bindings(bulk::Page),
     /// Name and count, by name.
     Counters(Vec<(&'static str, u64)>),
     /// It is done, and durable.

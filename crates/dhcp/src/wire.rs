@@ -15,6 +15,7 @@ mod text;
 
 pub(crate) use self::enterprise::{Enterprises, write_enterprise};
 pub(crate) use self::fqdn::ClientFqdn;
+pub(crate) use self::options::Index;
 pub use self::options::Options;
 pub use self::relay_agent::RelayAgent;
 pub use self::reply::{Header, Reply};

@@ -1,6 +1,7 @@
 //! Static leases, and how a client is found among them.
 
 use core::net::Ipv4Addr;
+use core::ops::Bound;
 use std::collections::BTreeMap;
 
 use super::{OptionSet, PoolIndex, ServerIndex};
@@ -138,6 +139,12 @@ impl FixedLeases {
     pub fn at(&self, address: Ipv4Addr) -> impl Iterator<Item = &FixedLease> {
         let rows = self.by_address.get(&address).map_or(&[][..], Vec::as_slice);
         rows.iter().filter_map(|&at| self.rows.get(at as usize))
+    }
+
+    /// The addresses that they give, in order, from behind this one.
+    pub fn addresses_behind(&self, after: Option<Ipv4Addr>) -> impl Iterator<Item = Ipv4Addr> + '_ {
+        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.by_address.range((first, Bound::Unbounded)).map(|(address, _)| *address)
     }
 
     /// All of them, in order.

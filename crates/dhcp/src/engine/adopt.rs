@@ -24,7 +24,9 @@ impl Engine {
         self.rekey(&changed);
         self.claim_what_is_unclaimed();
         let counts_ports = self.config.servers.iter().any(|it| it.circuit_lease_limit.is_some());
-        self.book.keep_traits(counts_ports || !self.config.settings.leasequery.is_empty());
+        let settings = &self.config.settings;
+        let asked = !(settings.leasequery.is_empty() && settings.bulk_leasequery.is_empty());
+        self.book.keep_traits(counts_ports || asked);
         self.alerts.adopt(&self.config.alerts, &self.interfaces);
         self.supply.adopt(&self.pools, &mut self.book);
         self.pressure.forget();

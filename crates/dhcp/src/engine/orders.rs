@@ -39,6 +39,9 @@ impl Engine {
             }
             Order::CheckStatus(location) => self.check_status(now.boottime, &location, out),
             Order::Used { after, limit } => self.list_used(after, limit),
+            Order::Bindings { query, after, limit } => {
+                Answer::Bindings(self.bindings(now, &query, after.as_ref(), limit))
+            }
             Order::Alerts => Answer::Alerts(self.alerts.all(now.boottime)),
             Order::ResetAlert(interface) => {
                 self.alerts.reset(&interface);

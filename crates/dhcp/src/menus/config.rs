@@ -2,6 +2,7 @@
 
 use ipnet::Ipv4Net;
 use leasehold_routeros::menu::Form;
+use leasehold_routeros::value::Bounded;
 use leasehold_routeros::{choice, menu};
 
 use super::{Lasting, OptionCode, Span};
@@ -53,6 +54,12 @@ menu! {
         //# returned to the client
         /// Options that they are told besides, if they want to know (ours).
         leasequery_options: Vec<OptionCode> = preset("1,3,6,15,28,42,60"),
+        /// Who may read all leases over TCP port 67 (RFC 6926, ours); nobody by default.
+        bulk_leasequery_allow: Vec<Ipv4Net> = preset(""),
+        /// How many of them at once; whoever comes beyond is turned away.
+        bulk_leasequery_connections: Bounded<1, 1000> = preset("10"),
+        /// How many queries of one connection are answered side by side.
+        bulk_leasequery_queries: Bounded<1, 1000> = preset("4"),
         /// Reports leases to RADIUS.
         accounting: bool = preset("yes").always().not_obeyed(),
         /// Interval of reports on a lease that goes on; 0s is RADIUS's own.

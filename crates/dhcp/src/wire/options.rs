@@ -25,7 +25,7 @@ struct Slot {
 
 /// The memory of a walk, reused from datagram to datagram.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(crate) struct Index {
     walk: u64,
     slots: Box<[Slot; 256]>,
     order: Vec<u8>,
@@ -47,7 +47,7 @@ impl Default for Index {
 
 impl Index {
     /// Walks the options of `datagram`, which has a whole header.
-    pub(super) fn walk<'a>(&'a mut self, datagram: &'a [u8]) -> Options<'a> {
+    pub(crate) fn walk<'a>(&'a mut self, datagram: &'a [u8]) -> Options<'a> {
         self.forget();
         self.area(datagram, HEADER..datagram.len());
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1

@@ -7,6 +7,7 @@ const REMOTE_ID: u8 = 2;
 const LINK_SELECTION: u8 = 5;
 const FLAGS: u8 = 10;
 const SERVER_ID_OVERRIDE: u8 = 11;
+const RELAY_ID: u8 = 12;
 const SOURCE_PORT: u8 = 19;
 
 /// The value of option 82.
@@ -56,6 +57,12 @@ impl<'a> RelayAgent<'a> {
     #[must_use]
     pub fn remote_id(&self) -> Option<&'a [u8]> {
         self.get(REMOTE_ID).filter(|id| !id.is_empty())
+    }
+
+    /// Who the relay says that it is itself (RFC 6925); empty ones do not count.
+    #[must_use]
+    pub fn relay_id(&self) -> Option<&'a [u8]> {
+        self.get(RELAY_ID).filter(|id| !id.is_empty())
     }
 
     /// An address of the subnet that the client is on, where `giaddr` is not (RFC 3527).

@@ -2,6 +2,7 @@
 
 mod alert;
 mod btp;
+mod bulk;
 mod clauses;
 mod dec;
 mod disc;

@@ -2,6 +2,7 @@
 
 use super::super::{Authoritative, BootpSupport, CircuitLimit, Identifiers, Relay};
 use super::*;
+use leasehold_routeros::value::Bounded;
 
 impl Compiler<'_> {
     /// What applies to all servers; a row that cannot be read leaves the defaults.
@@ -13,6 +14,9 @@ impl Compiler<'_> {
             settings.subnet_selection = row.subnet_selection;
             settings.trust_option_82_of_clients = row.trust_option_82;
             settings.leasequery = row.leasequery_allow;
+            settings.bulk_leasequery = row.bulk_leasequery_allow;
+            settings.bulk_connections = number(row.bulk_leasequery_connections);
+            settings.bulk_queries = number(row.bulk_leasequery_queries);
             let told = row.leasequery_options.iter().map(menus::OptionCode::code);
             settings.leasequery_options = told.collect();
         }
@@ -350,6 +354,10 @@ fn leases(limit: &menus::LeaseLimit) -> Option<u32> {
         menus::LeaseLimit::Unlimited => None,
         menus::LeaseLimit::Leases(limit) => u32::try_from(limit.number()).ok(),
     }
+}
+
+fn number<const LEAST: u64>(bounded: Bounded<LEAST, 1000>) -> u16 {
+    u16::try_from(bounded.number()).unwrap_or(u16::MAX)
 }
 
 fn label(row: &menus::Lease) -> String {
