@@ -205,9 +205,8 @@ impl Engine {
             query.from.is_none_or(|from| at >= from.0)
                 && query.until.is_none_or(|until| at <= until.0)
         };
-        if !(query.from.is_none() && query.until.is_none())
-            && !since.into_iter().chain(last_transaction).any(within)
-        {
+        let has_window = query.from.is_some() || query.until.is_some();
+        if has_window && !since.into_iter().chain(last_transaction).any(within) {
             return None;
         }
         let ends = |lease: &&Lease| lease.deadline != NEVER || state == bulk::State::Active;
