@@ -26,6 +26,7 @@ mod past;
 mod plane;
 mod safe;
 mod script;
+mod takeover;
 
 pub(crate) use file::write_whole;
 pub use file::{ConfigFile, FileError};
@@ -33,6 +34,7 @@ pub use keeper::{Keeper, Refused};
 pub use plane::Plane;
 pub use safe::{Hijack, SafeMode};
 pub use script::{Script, report};
+pub use takeover::{Rows, Table};
 
 /// A command that was carried out.
 #[derive(Debug)]
@@ -54,6 +56,7 @@ enum Ask {
     Backup(oneshot::Sender<Result<PathBuf, Fault>>),
     Interfaces(Arc<Interfaces>),
     Import(Script, Caller, oneshot::Sender<Result<Answered, Trap>>),
+    TakeOver(Table, oneshot::Sender<Result<Answered, Trap>>),
     SafeMode(safe::Wish, oneshot::Sender<Result<u64, Trap>>),
 }
 
@@ -115,6 +118,9 @@ impl Control {
             return done.map(|()| Answered { reply: Reply::Done, warnings: Vec::new() });
         }
         if command.path.is_empty() && command.verb == "import" {
+            if let Some(text) = command.argument("leases").map(str::to_owned) {
+                return self.take_over(Table::of(&command, text)).await;
+            }
             return self.import(Script::of(&command, &self.files)?).await;
         }
         // The copy stands on this machine, where nobody from elsewhere can fetch it.
@@ -227,6 +233,7 @@ impl Task {
                 Ask::Import(script, caller, answer) => {
                     let _ = answer.send(self.import(&script, &caller));
                 }
+                Ask::TakeOver(table, answer) => drop(answer.send(self.take_over(&table))),
                 Ask::SafeMode(wish, answer) => drop(answer.send(self.safe_mode(wish))),
             }
         }

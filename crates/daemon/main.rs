@@ -100,8 +100,8 @@ fn main() -> ExitCode {
         Command::Reload => told(oneshot::reload(&options)),
         Command::Console => told(console::run(&options)),
         Command::Routeros(words) => routeros(&words, &options),
-        Command::Import(import) => told(transfer::import(&import)),
-        Command::Export(export) => told(transfer::export(&export)),
+        Command::Import(import) => told(transfer::import(&import, options.socket.as_deref())),
+        Command::Export(export) => told(transfer::export(&export, options.socket.as_deref())),
         Command::Probe(probe) => told(probe::run(&probe.options(), &mut io::stdout())),
         Command::Check(check) => check::run(&check, &mut io::stdout()).unwrap_or(ExitCode::FAILURE),
         Command::Store(storage) => match storage::run(&storage, &options) {

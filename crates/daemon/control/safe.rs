@@ -60,8 +60,12 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// Another session has it.
+    /// Another session has it, or the user may not write.
     pub async fn take_safe_mode(&self, hijack: Hijack) -> Result<SafeMode, Trap> {
+        // It can undo what others do.
+        if !self.caller.may("write", &self.tree.borrow()) {
+            return Err(Trap::NotPermitted);
+        }
         if !self.caller.may("write", &self.tree.borrow()) {
             return Err(Trap::NotPermitted);
         }

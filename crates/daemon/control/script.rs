@@ -36,10 +36,17 @@ impl Script {
             (None, Some(name)) => files.read(&named("file-name", name)?).map_err(refused)?,
             (None, None) => return Err(Trap::Missing(vec!["file-name"])),
         };
-        let options = script::Options { lenient: command.switch("lenient"), ..Default::default() };
+        let interfaces = pairs(command.argument("map-interface").unwrap_or_default());
+        let options = script::Options { lenient: command.switch("lenient"), interfaces };
         let (dry_run, confirmed) = (command.switch("dry-run"), command.switch(".confirm"));
         Ok(Self { text, options, dry_run, confirmed })
     }
+}
+
+/// Names there and here: `ether1=ens18,ether2=ens19`.
+pub(super) fn pairs(text: &str) -> Vec<(String, String)> {
+    let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(there, here)| (there.into(), here.into())).collect()
 }
 
 impl Control {

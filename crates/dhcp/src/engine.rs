@@ -36,6 +36,7 @@ mod restore;
 mod service;
 mod store;
 mod supply;
+mod takeover;
 mod terms;
 
 use core::net::Ipv4Addr;

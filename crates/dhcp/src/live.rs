@@ -3,6 +3,8 @@
 //! The tree asks with a [`Want`]; what the engine knows is fetched by [`Order`]s in pages, so that
 //! a listing of a million leases never stalls a packet.
 
+mod foreign;
+
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -20,6 +22,8 @@ use crate::menus::{
 use crate::order::{Answer, LeaseView, Order, Status, UsedView};
 use crate::record::Location;
 use crate::wire::RelayAgent;
+
+pub use foreign::{NoLease, foreign};
 
 /// What has to be known of a tree to find its rows among what the engine knows.
 #[derive(Clone, Debug, Default)]

@@ -1,12 +1,14 @@
 //! Orders from the faces, and their answers: leases listed in pages, removed, checked.
 
+use core::fmt;
+use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::sync::Arc;
 
 use crate::bulk;
 use crate::client::Hardware;
 use crate::link::Mac;
-use crate::record::Location;
+use crate::record::{Binding, Location};
 
 /// The asker's number for an order; the answer carries it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +31,14 @@ pub enum Order {
     /// The leases that obey the static rows with these keys; answered by [`Answer::Leases`], in
     /// any order, without those that nobody has.
     OfFixed(Vec<u32>),
+    /// Binds leases of another server whose clients move here; answered by [`Answer::TakenOver`]
+    /// when that is durable.
+    TakeOver {
+        /// The leases, not more than a page of them.
+        leases: Vec<Foreign>,
+        /// Nothing is changed, it is only told what would be.
+        dry_run: bool,
+    },
     /// Ends a lease and frees its address; answered by [`Answer::Done`] when that is durable.
     Remove(Location),
     /// Probes a `conflict` or `declined` address again and frees it if nobody answers within half
@@ -76,6 +86,8 @@ pub enum Answer {
     },
     /// The lease, if there is one.
     Lease(Option<Box<LeaseView>>),
+    /// What became of each lease, in their order.
+    TakenOver(Vec<Result<TakenOver, NotTaken>>),
     /// Addresses taken from pools, in order.
     Used {
         /// The page.
@@ -95,6 +107,62 @@ pub enum Answer {
     Done,
     /// It was not done.
     Refused(Refusal),
+}
+
+/// A bound lease of another server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// Its client, the server here that is to have it, and the time that is left.
+    pub binding: Binding,
+}
+
+/// What became of a [`Foreign`] lease that is here now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakenOver {
+    /// It is bound.
+    Bound,
+    /// Its client has it here already, for as long or longer.
+    Known,
+    /// Its client has it here already; its end was put off.
+    Prolonged,
+}
+
+/// Why a [`Foreign`] lease was not taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// No server here has its name.
+    NoServer,
+    /// No pool here has its address.
+    NoPool,
+    /// The address is this machine's own.
+    Own,
+    /// A static lease keeps the address for somebody else.
+    Reserved,
+    /// Another client has the address here.
+    Taken(Hardware),
+    /// Somebody unknown was found on the address.
+    Quarantined,
+    /// The address was taken from its pool for something else.
+    InUse,
+    /// The client has another address here.
+    HasOther(Ipv4Addr),
+}
+
+impl fmt::Display for NotTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoServer => f.write_str("no server here has the name"),
+            Self::NoPool => f.write_str("no pool here has the address"),
+            Self::Own => f.write_str("the address is this machine's own"),
+            Self::Reserved => f.write_str("a static lease keeps the address for somebody else"),
+            Self::Taken(client) => write!(f, "{client} has the address here"),
+            Self::Quarantined => f.write_str("the address is in quarantine here"),
+            Self::InUse => f.write_str("the address is in use here"),
+            Self::HasOther(address) => write!(f, "its client has {address} here"),
+        }
+    }
 }
 
 /// Why an order was not obeyed.

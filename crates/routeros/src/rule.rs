@@ -72,6 +72,8 @@ pub struct Rule {
     pub blank: bool,
     /// What it has while it is unset, if that follows from the other cells.
     pub otherwise: Option<fn(&Cells) -> Option<String>>,
+    /// Whether RouterOS does not have it: scripts for routers leave it out.
+    pub ours: bool,
     /// Its names in earlier versions.
     pub formerly: &'static [&'static str],
     /// Presets of versions before the given one, oldest first.
@@ -87,6 +89,7 @@ const PLAIN: Rule = Rule {
     obeyed: true,
     exported: false,
     blank: false,
+    ours: false,
     otherwise: None,
     formerly: &[],
     earlier: &[],
@@ -181,6 +184,12 @@ impl Rule {
     #[must_use]
     pub const fn write_only(self) -> Self {
         Self { shown: Shown::Never, ..self }
+    }
+
+    /// Unknown to RouterOS.
+    #[must_use]
+    pub const fn ours(self) -> Self {
+        Self { ours: true, ..self }
     }
 
     /// Settable by `add` alone.

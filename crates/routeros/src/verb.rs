@@ -138,7 +138,16 @@ pub static ROOT: [Verb; 3] = [
     Verb {
         writes: true,
         unnamed: &["file-name"],
-        switches: &["dry-run", "from-line", "lenient", "script", "verbose"],
+        switches: &[
+            "dry-run",
+            "from-line",
+            "leases",
+            "lenient",
+            "map-interface",
+            "map-server",
+            "script",
+            "verbose",
+        ],
         ..verb("import", "carries out a script")
     },
     verb("quit", "ends the session"),

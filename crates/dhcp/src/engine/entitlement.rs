@@ -7,6 +7,7 @@ use leasehold_pool::AddressState;
 use super::Engine;
 use super::book::LeaseId;
 use super::exchange::Exchange;
+use super::lease::Client;
 use crate::config::FixedLease;
 use crate::wire::RelayAgent;
 
@@ -71,7 +72,11 @@ impl Engine {
 
     /// Whether the lease's client is one that the static lease names.
     pub(super) fn obeys(&self, id: LeaseId, row: &FixedLease) -> bool {
-        let client = &self.book.get(id).client;
+        Self::fits(&self.book.get(id).client, row)
+    }
+
+    /// Whether a client is one that the static lease names.
+    pub(super) fn fits(client: &Client, row: &FixedLease) -> bool {
         let hardware = client.hardware();
         let agent = RelayAgent::new(client.relay_agent());
         row.fits(&crate::config::Shown {

@@ -33,6 +33,9 @@ impl Engine {
                 Answer::Lease(view)
             }
             Order::OfFixed(keys) => self.list_fixed(now.boottime, &keys),
+            Order::TakeOver { leases, dry_run } => {
+                return self.take_over_all(now, id, &leases, dry_run, out);
+            }
             Order::Remove(location) => return self.remove(now, id, &location, out),
             Order::Reconfigure(location) => {
                 return self.send_reconfigure(now, id, &location, out);

@@ -46,20 +46,20 @@ menu! {
         subnet_selection: bool = preset("no"),
         /// Believes an option 82 that no relay can have added: access switches and OLTs add it
         /// without being relays (ours).
-        trust_option_82: bool = preset("yes"),
+        trust_option_82: bool = preset("yes").ours(),
         /// Relays that may ask who has an address (RFC 4388, ours); nobody by default.
-        leasequery_allow: Vec<Ipv4Net> = preset(""),
+        leasequery_allow: Vec<Ipv4Net> = preset("").ours(),
         //= https://www.rfc-editor.org/rfc/rfc4388#section-6.4.2
         //# DHCP servers SHOULD be configurable with a list of "non-sensitive options" that can be
         //# returned to the client
         /// Options that they are told besides, if they want to know (ours).
-        leasequery_options: Vec<OptionCode> = preset("1,3,6,15,28,42,60"),
+        leasequery_options: Vec<OptionCode> = preset("1,3,6,15,28,42,60").ours(),
         /// Who may read all leases over TCP port 67 (RFC 6926, ours); nobody by default.
-        bulk_leasequery_allow: Vec<Ipv4Net> = preset(""),
+        bulk_leasequery_allow: Vec<Ipv4Net> = preset("").ours(),
         /// How many of them at once; whoever comes beyond is turned away.
-        bulk_leasequery_connections: Bounded<1, 1000> = preset("10"),
+        bulk_leasequery_connections: Bounded<1, 1000> = preset("10").ours(),
         /// How many queries of one connection are answered side by side.
-        bulk_leasequery_queries: Bounded<1, 1000> = preset("4"),
+        bulk_leasequery_queries: Bounded<1, 1000> = preset("4").ours(),
         /// Reports leases to RADIUS.
         accounting: bool = preset("yes").always().not_obeyed(),
         /// Interval of reports on a lease that goes on; 0s is RADIUS's own.

@@ -80,7 +80,7 @@ menu! {
         /// Options for the clients that match.
         option_set: SetReference = preset("none"),
         /// How long the clients that match keep their address; 0s is as the server says (ours).
-        lease_time: Span = preset("0s"),
+        lease_time: Span = preset("0s").ours(),
         /// Whether the matcher is switched off.
         disabled: bool = preset("no").always().flag('X'),
         /// Free text.

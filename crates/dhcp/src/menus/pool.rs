@@ -57,7 +57,7 @@ menu! {
         /// Pool to look in when no address is free here; loops end.
         next_pool: NextPool = preset("none").blank(),
         /// Address space of the pool (ours): pools of different VRFs may use the same addresses.
-        vrf: Name = preset("main"),
+        vrf: Name = preset("main").ours(),
         /// Free text.
         comment: String = preset(""),
     }

@@ -194,16 +194,16 @@ menu! {
         client_mac_limit: LeaseLimit = preset("unlimited"),
         /// How many leases the clients behind one port of a relay or switch may have, by the
         /// circuit-id and remote-id of option 82 (ours).
-        circuit_lease_limit: LeaseLimit = preset("unlimited"),
+        circuit_lease_limit: LeaseLimit = preset("unlimited").ours(),
         /// What becomes of a client beyond circuit-lease-limit: it is refused, or it replaces the
         /// one that was heard longest ago, so that a swapped modem works at once (ours).
-        circuit_lease_action: LimitAction = preset("replace-oldest"),
+        circuit_lease_action: LimitAction = preset("replace-oldest").ours(),
         /// No new lease is longer than this while nine tenths of the pool are taken; a client that
         /// stays gets as long as it has stayed (ours).
-        pressure_lease_time: DelayThreshold = preset("none"),
+        pressure_lease_time: DelayThreshold = preset("none").ours(),
         /// When no address is left, takes back the lease of a client on this link that was silent
         /// for ten minutes and does not answer ARP; needs conflict-detection (ours).
-        reclaim_silent: bool = preset("no"),
+        reclaim_silent: bool = preset("no").ours(),
         //= https://www.rfc-editor.org/rfc/rfc2131#section-3.1
         //# Servers SHOULD be implemented so that network administrators MAY choose to disable
         //# probes of newly allocated addresses.

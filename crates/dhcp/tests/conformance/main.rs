@@ -27,5 +27,6 @@ mod ren;
 mod reply;
 mod rly;
 mod sel;
+mod takeover;
 mod tim;
 mod world;

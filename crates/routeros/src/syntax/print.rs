@@ -1,7 +1,10 @@
 //! Rows as the console prints them: tables, details, and the forms that scripts read.
 
 mod lines;
+mod read;
 mod table;
+
+pub use read::read;
 
 use super::json;
 use crate::command::Command;

@@ -17,6 +17,8 @@ pub enum Form {
     Verbose,
     /// What differs from the presets, one whole command in a line.
     Terse,
+    /// What differs from the presets, without what only we have.
+    Router,
 }
 
 impl Form {
