@@ -177,7 +177,7 @@ fn value_of(text: &str) -> (String, usize) {
 mod tests {
     use super::*;
     use crate::value::Seconds;
-    use crate::{Row, menu};
+    use crate::{Live, Row, menu};
 
     menu! {
         /// Lamps.
@@ -263,12 +263,13 @@ mod tests {
         use crate::Record;
         use crate::syntax::print::{Form, Layout, print};
         let menu = Lamp::menu();
-        let texts = [("name", "a \"b\" $c\\"), ("comment", "x"), ("burning", "yes")];
-        let cells = Cells::named(menu, texts);
+        let texts = [("name", "a \"b\" $c\\"), ("comment", "x")];
+        let mut cells = Cells::named(menu, texts);
+        cells.overlay(&LampState { burning: Some(true), rest: None }.cells());
         let record = Record::new(menu, crate::Id(1), 0, cells.clone());
         for form in [Form::Detail, Form::Json] {
-            let text = print(menu, &[record.clone()], form, &Layout::default());
-            assert_eq!(read(menu, &text).unwrap(), [cells.clone()], "{text}");
+            let text = print(menu, core::slice::from_ref(&record), form, &Layout::default());
+            assert_eq!(read(menu, &text).unwrap(), core::slice::from_ref(&cells), "{text}");
         }
     }
 }
