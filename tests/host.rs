@@ -6,6 +6,15 @@ mod lab;
 use lab::scene::CONFIGURATION;
 use lab::{Api, Scene};
 
+/// What a command says, as a script of the shell sees it.
+fn command(scene: &Scene, line: &str) -> String {
+    let mut command = scene.server.machine().command(env!("CARGO_BIN_EXE_leasehold"));
+    command.env("LEASEHOLD_SOCKET", scene.server.state().join("leasehold.sock"));
+    let output = command.arg(line).output().unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 #[test]
 fn a_client_that_connects_gets_true_values_and_keeps_its_connection() {
     let scene = Scene::with(CONFIGURATION);
@@ -143,4 +152,37 @@ fn torch_shows_the_dhcp_traffic_of_an_interface() {
     let wrong = api.trap(&["/tool/torch", "=interface=ether-99", "=once="]);
     assert_eq!(wrong, "input does not match any value of interface");
     assert!(api.rows(&["/tool/torch", "=interface=ether-83", "=once="]).is_empty());
+}
+
+#[test]
+fn the_log_is_printed_followed_and_kept_by_rules() {
+    let scene = Scene::with(CONFIGURATION);
+    let mut api = Api::connect(&scene);
+    let mut listening = Api::connect(&scene);
+    listening.send(&["/log/listen", "?topics=dhcp,info", ".tag=l"]);
+    // The listening has begun when something else is answered behind it.
+    listening.rows(&["/log/print"]);
+    let client = scene.client(7);
+    client.lease();
+    let heard = listening.next(lab::PATIENCE).unwrap();
+    let row = lab::api::row(&heard);
+    assert!(row["message"].starts_with("dhcp-server-83 assigned 67.9.97.254 for"), "{row:?}");
+    let rows = api.rows(&["/log/print"]);
+    let line = rows.iter().find(|line| line["message"] == row["message"]).unwrap();
+    assert_eq!((&line[".id"], line["topics"].as_str()), (&row[".id"], "dhcp,info"));
+    assert_eq!(line["time"].len(), "2026-11-25 10:36:30".len());
+    assert!(!rows.iter().any(|line| line["topics"].contains("debug")));
+
+    let shown = command(&scene, "/system logging print where topics~\"dhcp\"");
+    assert!(shown.contains("assigned 67.9.97.254"), "{shown}");
+    let rules = command(&scene, "/system logging print");
+    assert!(rules.contains("critical") && !rules.contains("assigned"), "{rules}");
+
+    api.done(&["/system/logging/add", "=topics=dhcp,debug"]);
+    lab::eventually("a line of debugging", || {
+        client.broadcast(&client.init_reboot([10, 9, 9, 9].into()));
+        api.rows(&["/log/print"]).iter().any(|line| line["topics"] == "dhcp,debug")
+    });
+    let why = api.trap(&["/system/logging/remove", "=.id=*1"]);
+    assert_eq!(why, "failure: can not remove builtin logging rule");
 }

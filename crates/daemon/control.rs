@@ -17,6 +17,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::access::Caller;
 use crate::activities;
 use crate::files::Files;
+use crate::log;
 use crate::store::Fault;
 
 mod file;
@@ -81,6 +82,7 @@ impl Control {
         let (asks, received) = mpsc::unbounded_channel();
         let (changes, _) = broadcast::channel(CHANGES);
         let (told, files) = (changes.clone(), keeper.files().clone());
+        log::recent().tell(changes.clone());
         let thread = thread::Builder::new().name("control".into());
         let tree = keeper.shown();
         let thread = thread.spawn(move || Task::new(keeper, plane, told, received).work())?;

@@ -11,9 +11,10 @@ use leasehold_routeros::listing::PAGE;
 use leasehold_routeros::{Cells, Id, Live, LiveRow, Menu, Order, Row, Trap, Want};
 
 use crate::files::Files;
+use crate::log;
 use crate::menus::{
     Address, Arp, Clock, Ethernet, EthernetState, File, Identity, Interface, InterfaceState,
-    License, Package, PackageUpdate, Resource, Routerboard,
+    License, Log, Package, PackageUpdate, Resource, Routerboard,
 };
 
 /// The machine, as menus ask it.
@@ -59,6 +60,7 @@ impl Host {
             () if is(Ethernet::menu()) => numbered(network::links::<EthernetState>(interfaces)),
             () if is(Address::menu()) => counted(network::addresses(interfaces)),
             () if is(File::menu()) => files::rows(&self.files),
+            () if is(Log::menu()) => return lines(want),
             () if is(Arp::menu()) => counted(network::neighbours()),
             () if is(Package::menu()) => counted([machine::package()]),
             () if is(Identity::menu()) => only(named(&machine::name())),
@@ -70,6 +72,19 @@ impl Host {
             () => Vec::new(),
         };
         wanted(rows, want)
+    }
+}
+
+/// Lines of the log are paged where they are.
+fn lines(want: &Want) -> Vec<LiveRow> {
+    match want {
+        Want::Page(_, after) => log::recent().page(*after, PAGE),
+        Want::Row(_, Id(id)) => {
+            let mut found = log::recent().page(id.checked_sub(1).map(Id), 1);
+            found.retain(|row| row.id == Id(*id));
+            found
+        }
+        Want::Overlay(..) => Vec::new(),
     }
 }
 

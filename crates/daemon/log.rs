@@ -1,19 +1,29 @@
-//! Where log lines go: standard error, through a thread of its own, never in a packet's way.
+//! Where log lines go: standard error and `/log`, through a thread of their own, never in a
+//! packet's way.
 //!
 //! A line is `time topics message`. Under systemd the time is the journal's own and a priority
 //! stands in front (`sd-daemon(3)`). When lines come faster than they can be written, lines are
 //! dropped rather than packets.
 
+mod ring;
+
 use core::fmt::{self, Write as _};
+use std::io::{self, Stderr, Write};
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use leasehold_routeros::Tree;
+use tokio::sync::watch;
 use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+pub use ring::Ring;
 
 /// Writes what is still to be written when it is dropped.
 #[must_use]
@@ -24,29 +34,101 @@ pub struct Log {
 /// Lines that may wait to be written.
 const LINES: usize = 16 * 1024;
 
+/// The latest lines.
+static RECENT: Ring = Ring::new();
+/// Changes what is told to the log at all.
+static RELOAD: OnceLock<Box<dyn Fn(bool) + Send + Sync>> = OnceLock::new();
+
+/// The latest lines, as `/log` shows them.
+pub fn recent() -> &'static Ring {
+    &RECENT
+}
+
 /// Starts the log. `LEASEHOLD_LOG` says what is written: `info`, `debug`, `dhcp=trace,warn` …
 pub fn start(default: &str) -> Log {
-    let filter = EnvFilter::try_from_env("LEASEHOLD_LOG");
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new(default));
+    let asked = std::env::var("LEASEHOLD_LOG").ok();
+    let asked = asked.filter(|words| EnvFilter::try_new(words).is_ok());
+    let asked = asked.unwrap_or_else(|| default.into());
+    let filter = EnvFilter::new(&asked);
+    let debugs = filter.max_level_hint().is_none_or(|level| level >= LevelFilter::DEBUG);
+    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(LINES)
         .thread_name("log")
-        .finish(std::io::stderr());
-    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
-    let started = tracing_subscriber::fmt()
+        .finish(Ways { stderr: io::stderr(), journal, debugs });
+    let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
-        .event_format(Lines { journal })
-        .try_init();
-    // A second start keeps the first one's log.
-    drop(started);
+        .event_format(Lines)
+        .with_filter_reloading();
+    let handle = subscriber.reload_handle();
+    if subscriber.try_init().is_ok() {
+        let reload = move |debugs: bool| {
+            let more =
+                if debugs { format!("{asked},dhcp=debug,leasehold=debug") } else { asked.clone() };
+            // Without a subscriber nothing is told.
+            let _ = handle.reload(EnvFilter::new(more));
+        };
+        // A second start keeps the first one's log.
+        let _ = RELOAD.set(Box::new(reload));
+    }
     Log { _guard: guard }
 }
 
-struct Lines {
-    journal: bool,
+/// Obeys the rules of `/system/logging`, now and whenever they change.
+pub async fn follow(mut tree: watch::Receiver<Tree>) {
+    let mut debugs = false;
+    loop {
+        let wanted = RECENT.obey(&tree.borrow_and_update());
+        if let Some(reload) = RELOAD.get().filter(|_| wanted != debugs) {
+            reload(wanted);
+            debugs = wanted;
+        }
+        if tree.changed().await.is_err() {
+            return;
+        }
+    }
 }
+
+/// Both ways of a line, on the log's own thread.
+struct Ways {
+    stderr: Stderr,
+    journal: bool,
+    /// Whether debugging goes to standard error too, and not only where a rule wants it.
+    debugs: bool,
+}
+
+impl Write for Ways {
+    /// One line: its priority, its time, its topics and its message, with blanks between.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let mut parts = text.trim_end_matches('\n').splitn(2, ' ');
+        let (Some(priority), Some(rest)) = (parts.next(), parts.next()) else {
+            return Ok(line.len());
+        };
+        let (time, said) = rest.split_at_checked(TIME).unwrap_or(("", rest));
+        let said = said.trim_start();
+        let (topics, message) = said.split_once(' ').unwrap_or((said, ""));
+        RECENT.keep(time, topics, message);
+        if self.debugs || !ring::is_debug(topics) {
+            match self.journal {
+                true => writeln!(self.stderr, "<{priority}>{said}")?,
+                false => writeln!(self.stderr, "{rest}")?,
+            }
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stderr.flush()
+    }
+}
+
+struct Lines;
+
+/// Characters of a time.
+const TIME: usize = "2026-11-23 17:53:02".len();
 
 impl<S, N> FormatEvent<S, N> for Lines
 where
@@ -62,12 +144,8 @@ where
         let level = *event.metadata().level();
         let mut line = Line::default();
         event.record(&mut line);
-        if self.journal {
-            write!(writer, "<{}>", priority(level))?;
-        } else {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            write!(writer, "{} ", Time(since.as_secs()))?;
-        }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        write!(writer, "{} {} ", priority(level), Time(since.as_secs()))?;
         match &*line.topics {
             "" => write!(writer, "{},{} ", topic(event.metadata().target()), word(level))?,
             topics => write!(writer, "{topics} ")?,

@@ -1,6 +1,7 @@
 //! All menus of the daemon: those of the DHCP server, and of the machine and the service around it.
 
 mod file;
+mod log;
 mod network;
 mod service;
 mod system;
@@ -8,6 +9,7 @@ mod tool;
 mod user;
 
 pub use file::{Chunk, File, FileName, FileRead, FileState};
+pub use log::{Log, LogLine, Logging, Topic};
 pub use network::{
     Address, AddressState, Arp, BridgeHost, DhcpClient, DnsStatic, Ethernet, EthernetState,
     Interface, InterfaceState, Neighbour, Registration, Wifi,
@@ -48,6 +50,8 @@ pub fn menus() -> Vec<&'static Menu> {
         Health::menu(),
         Identity::menu(),
         License::menu(),
+        Log::menu(),
+        Logging::menu(),
         Package::menu(),
         PackageUpdate::menu(),
         Resource::menu(),

@@ -15,6 +15,7 @@ use crate::bulk;
 use crate::configuration::ConfigurationError;
 use crate::control::{Control, Keeper, Plane};
 use crate::faces::socket::Socket;
+use crate::log;
 use crate::net::Watch;
 use crate::net::watch::WatchError;
 use crate::services::{self, Means};
@@ -125,6 +126,7 @@ impl Serving {
         let directories = vec![options.state.clone(), config];
         let means = Means { control: control.clone(), gate, directories, troubles };
         tokio::spawn(services::follow(means));
+        tokio::spawn(log::follow(control.tree()));
         match Socket::bind(&options.socket) {
             Ok(socket) => drop(tokio::spawn(socket.serve(control.clone()))),
             // Clients are served all the same.

@@ -65,6 +65,9 @@ pub struct Client {
 /// Sentences that are kept for other commands; the oldest are forgotten first.
 const KEPT: usize = 10_000;
 
+/// Rows of a sequel that are shown.
+const LATEST: usize = 20;
+
 /// What the server says to a command, one sentence at a time.
 #[derive(Debug)]
 pub enum Said {
@@ -122,6 +125,24 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// What the console shows below a listing with conditions: the latest rows of the menu that
+    /// goes on where this one ends, where they meet the same conditions.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::ask`].
+    pub fn sequel(&mut self, command: &Command) -> Result<Option<(Command, Answer)>, ClientError> {
+        let sequel = menu_of(command).and_then(|menu| menu.sequel);
+        let shown = command.verb == "print" && !command.query.steps().is_empty();
+        let table = menu_of(command).map(|menu| Form::of(command, menu)) == Some(Form::Table);
+        let Some(sequel) = sequel.filter(|_| shown && table) else { return Ok(None) };
+        let next = Command { path: sequel().path.into(), ..command.clone() };
+        let mut answer = self.ask(&next)?;
+        let old = answer.records.len().saturating_sub(LATEST);
+        answer.records.drain(..old);
+        Ok(Some((next, answer)))
     }
 
     /// Sends a command; what is said to it has the tag.

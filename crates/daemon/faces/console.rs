@@ -296,7 +296,11 @@ impl Console {
             self.shown.insert(command.path.clone(), ids);
         }
         let size = terminal::size();
-        let text = answer.text(command, put, size.map(|(_, columns)| columns));
+        let columns = size.map(|(_, columns)| columns);
+        let mut text = answer.text(command, put, columns);
+        if let Some((next, answer)) = self.shared.desk().client()?.sequel(command)? {
+            text += &answer.text(&next, false, columns);
+        }
         let pages = command.verb == "print" && !command.switch("without-paging");
         let pages = pages && io::stdin().is_terminal();
         terminal::show(&text, size.map(|(rows, _)| rows).filter(|_| pages))?;

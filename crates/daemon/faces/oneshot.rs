@@ -66,7 +66,10 @@ pub fn run(words: &[String], options: &Options) -> Result<(), OneshotError> {
             Statement::Put(command) => (command, true),
         };
         let command = options.added_to(command);
-        let text = client.ask(&command)?.text(&command, put, width);
+        let mut text = client.ask(&command)?.text(&command, put, width);
+        if let Some((next, answer)) = client.sequel(&command)? {
+            text += &answer.text(&next, false, width);
+        }
         let mut out = io::stdout().lock();
         // A pipe that was closed wants no more.
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());

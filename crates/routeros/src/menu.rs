@@ -6,7 +6,7 @@ use crate::id::Id;
 use crate::record::Record;
 use crate::rule::{Access, Preset, Rule, Shown};
 use crate::tree::Tree;
-use crate::value::{Type, Value};
+use crate::value::{MenuOf, Type, Value};
 
 /// One property of a menu.
 #[derive(Clone, Copy)]
@@ -138,6 +138,8 @@ pub struct Menu {
     pub check: Option<Check>,
     /// What is legal but worth a warning in a row that was added or changed.
     pub remarks: Option<fn(&Tree, &Record) -> Vec<String>>,
+    /// The menu whose latest rows the console shows below, where they meet the same conditions.
+    pub sequel: Option<MenuOf>,
     /// What a row of this menu is called in failures: `can not change dynamic lease`.
     pub noun: &'static str,
 }
@@ -160,6 +162,7 @@ impl Menu {
         guarded: false,
         check: None,
         remarks: None,
+        sequel: None,
         noun: "item",
     };
 
