@@ -99,7 +99,7 @@ def write(results, path):
             parts.append(bar_plot(runs[load.name], "binding", "DORA", folder, "dora-cpu"))
             parts.append("### Renewals\n\n" + table(runs[load.name], "load"))
             parts.append(bar_plot(runs[load.name], "load", "renewal", folder, "renewal-cpu"))
-        elif load.name in ("storm", "overload"):
+        elif load.name in ("storm", "flood", "overload"):
             parts.append(storm_table(runs[load.name]))
             parts.append(course_plot(runs[load.name], folder, load))
             parts.append(latency_plot(runs[load.name], folder, load))
@@ -283,7 +283,7 @@ def closing():
 - The null servers know nothing: they copy a prepared answer. No server can be cheaper with the
   same system calls, and a durable one hardly cheaper than the one with group commit.
 - CPU is what the kernel charges to the server's process, with a second after the load for work
-  that it does in the background (seven seconds for Leasehold, which folds that late). Part of the
+  that it does in the background (four for Leasehold, which folds a second after the last commit). Part of the
   network stack's work is charged to whoever sends, so the whole machine's column stands beside it
   (it includes the load generator, the waiting, and all other work that the machine had).
 - Memory is what is resident after the load. A restart is timed from the start of the process, on all

@@ -66,14 +66,19 @@ class World:
             subprocess.run(["ip", "netns", "exec", name, "sysctl", "-qw", path], check=False)
             ip("-n", name, "link", "set", interface, "up")
 
-    def add_dummies(self, count):
-        """Interfaces of the server that nobody is behind."""
+    def add_links(self, count):
+        """Interfaces of the server with links that nobody uses."""
         lines = []
         for number in range(count):
-            name = f"dummy{number}"
-            lines += [f"link add {name} type dummy", f"link set {name} up"]
-            lines.append(f"addr add {dummy(number, 1)}/24 dev {name}")
-        words = ["ip", "-n", self.server, "-batch", "-"]
+            name = f"more{number}"
+            lines.append(f"link add {name} type veth peer name {name} netns {self.clients}")
+            lines.append(f"link set {name} up")
+            lines.append(f"addr add {more(number, 1)}/24 dev {name}")
+        self._batch(self.server, lines)
+        self._batch(self.clients, [f"link set more{number} up" for number in range(count)])
+
+    def _batch(self, namespace, lines):
+        words = ["ip", "-n", namespace, "-batch", "-"]
         subprocess.run(words, input="\n".join(lines), text=True, check=True, capture_output=True)
 
     def _remove(self):
@@ -148,8 +153,8 @@ def inside(namespace, cores, command):
     return ["ip", "netns", "exec", namespace, "taskset", "-c", cores, *command]
 
 
-def dummy(number, host):
-    """An address of the network of a dummy interface."""
+def more(number, host):
+    """An address of the network of a further link."""
     return f"10.{200 + number // 250}.{number % 250}.{host}"
 
 
