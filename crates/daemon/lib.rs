@@ -7,6 +7,7 @@ pub mod bulk;
 pub mod check;
 pub mod clock;
 pub mod configuration;
+pub mod confine;
 pub mod control;
 pub mod demo;
 pub mod faces;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use leasehold::bench::{self, Bench};
 use leasehold::check::{self, Check};
+use leasehold::confine::{self, Limits, Note, Unlisted};
 use leasehold::faces::{console, oneshot};
 use leasehold::probe::{self, Probe};
 use leasehold::serve::{self, ServeError};
@@ -58,6 +59,12 @@ enum Command {
             default_value = "/var/lib/leasehold"
         )]
         state: PathBuf,
+        /// Who to be when started as root; `root` stays root with the few capabilities it needs.
+        #[arg(long, value_name = "NAME", env = "LEASEHOLD_USER", default_value = "leasehold")]
+        user: String,
+        /// What happens to a system call that the server should never make.
+        #[arg(long, hide = true, env = "LEASEHOLD_UNLISTED_CALLS", default_value = "fails")]
+        unlisted_calls: Unlisted,
     },
     /// Have the running server read its configuration file again.
     Reload,
@@ -93,9 +100,10 @@ fn main() -> ExitCode {
     let Arguments { socket, confirm, json, command } = Arguments::parse();
     let options = oneshot::Options { socket, confirm, json };
     match command {
-        Command::Serve { config, state } => {
+        Command::Serve { config, state, user, unlisted_calls } => {
             let socket = options.socket.unwrap_or_else(|| default_socket(&state));
-            serve(serve::Options { config, state, socket })
+            let options = serve::Options { config, state, socket };
+            serve(&options, &user, unlisted_calls)
         }
         Command::Reload => told(oneshot::reload(&options)),
         Command::Console => told(console::run(&options)),
@@ -138,9 +146,12 @@ fn routeros(words: &[String], options: &oneshot::Options) -> ExitCode {
     told(oneshot::run(&line, &options))
 }
 
-fn serve(options: serve::Options) -> ExitCode {
+fn serve(options: &serve::Options, user: &str, unlisted: Unlisted) -> ExitCode {
+    let serve::Options { config, state, socket } = options;
+    let notes = confine::confine(&Limits { user, state, config, socket, unlisted });
     let log = log::start("info");
-    let served = serve::serve(&options);
+    notes.iter().for_each(Note::tell);
+    let served = serve::serve(options);
     let code = match &served {
         Ok(()) => ExitCode::SUCCESS,
         Err(ServeError::Configuration(_)) => ExitCode::from(EX_CONFIG),

@@ -38,7 +38,7 @@ impl Server {
         socket.set_read_timeout(Some(Duration::from_secs(20))).map_err(io)?;
         let own = std::env::current_exe().map_err(|error| DemoError::Io("our program", error))?;
         let mut command = Command::new(own);
-        command.arg("serve").arg("--config").arg(config);
+        command.arg("serve").args(["--user", "root"]).arg("--config").arg(config);
         command.arg("--state").arg(stage.join("state")).env("NOTIFY_SOCKET", &notify);
         command.stdin(Stdio::null()).stderr(Stdio::piped());
         let child = command.spawn().map_err(|error| DemoError::Program("leasehold", error))?;
