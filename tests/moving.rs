@@ -242,6 +242,9 @@ fn the_way_back_has_configuration_and_live_leases() {
         line.contains("server=dhcp-server-83") && line.contains("moved from leasehold"),
         "{line}"
     );
+    let words = ["export", "--to-router", "--leases-only", "--config", config];
+    let (leases, _) = done(&scene, &words);
+    assert!(leases.contains(&mac) && !leases.contains("/ip pool"), "{leases}");
     // It can be read: here it makes the same servers, with static leases.
     let rsc = scene.lab.write("back.rsc", &script);
     let (toml, _) = done(&scene, &["import", rsc.to_str().unwrap()]);

@@ -57,6 +57,9 @@ pub struct Import {
     /// go into the running server, with the time that is left.
     #[arg(long, value_name = "FILE", conflicts_with = "from")]
     leases: Option<PathBuf>,
+    /// Of what `--from` fetches, the leases alone: the configuration is here already.
+    #[arg(long, requires = "from")]
+    leases_only: bool,
     /// A server of the router and what it is called here; may be given several times.
     #[arg(long, value_name = "defconf=dhcp1", value_parser = mapping)]
     map_server: Vec<(String, String)>,
@@ -88,6 +91,9 @@ pub struct Export {
     /// For going back to a router: what it understands, and the live leases of the running server.
     #[arg(long, conflicts_with_all = ["verbose", "terse"])]
     to_router: bool,
+    /// The live leases alone: for a router that still has its configuration.
+    #[arg(long, requires = "to_router")]
+    leases_only: bool,
     /// For a router that stays before this server: the lines that make it relay to this address.
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["verbose", "terse", "to_router"])]
     relay: Option<Ipv4Addr>,
@@ -155,8 +161,11 @@ pub fn import(import: &Import, socket: Option<&Path>) -> Result<(), TransferErro
     let mut leases = import.leases.as_ref().map(read).transpose()?;
     if let Some(url) = &import.router.from {
         let fetched = import.router.fetch(url)?;
-        eprint!("{}", fetched.report);
+        if !import.leases_only {
+            eprint!("{}", fetched.report);
+        }
         match import.output {
+            _ if import.leases_only => {}
             None => into_running(import, &fetched.script, socket)?,
             Some(_) => into_file(import, Path::new(url), &fetched.script)?,
         }
@@ -228,7 +237,10 @@ pub fn export(export: &Export, socket: Option<&Path>) -> Result<(), TransferErro
     };
     let script = match export.relay {
         Some(here) => back::relays(&loaded.tree, here),
-        None if export.to_router => back::script(&loaded.tree, &back::live(socket)?),
+        None if export.to_router => {
+            let tree = (!export.leases_only).then_some(&loaded.tree);
+            back::script(tree, &back::live(socket)?)
+        }
         None => script_header() + &script::export(&loaded.tree, "", form),
     };
     put(export.output.as_deref(), &script)

@@ -27,9 +27,9 @@ pub(super) fn live(socket: Option<&Path>) -> Result<Vec<Record>, TransferError> 
 
 /// What a router needs to go on with the same clients. It cannot be given dynamic leases: they
 /// become static ones with a comment, to be removed when their clients have renewed.
-pub(super) fn script(tree: &Tree, leases: &[Record]) -> String {
+pub(super) fn script(tree: Option<&Tree>, leases: &[Record]) -> String {
     let mut text = super::script_header();
-    for menu in MENUS {
+    for (tree, menu) in tree.into_iter().flat_map(|tree| MENUS.map(|menu| (tree, menu))) {
         text.push_str(&script::export(tree, menu, Form::Router));
     }
     if leases.is_empty() {

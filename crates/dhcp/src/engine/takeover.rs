@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use leasehold_pool::AddressState;
 
 use super::Engine;
-use super::book::{LeaseId, Place};
+use super::book::{LeaseId, OfClient, Place};
 use super::identity::Kind;
 use super::lease::{Client, Hold, Lease, State};
 use super::lifecycle::{after_seconds, seconds_covering, space_name};
@@ -65,15 +65,7 @@ impl Engine {
         if dry_run {
             return Ok(TakenOver::Bound);
         }
-        for id in of.pending.into_iter().chain(there) {
-            let stays = self.book.find(id).is_none_or(|lease| lease.state == State::Ended);
-            if !stays {
-                self.give_up(id);
-            }
-        }
-        if let Some(ended) = of.ended.filter(|id| Some(*id) != there) {
-            self.book.remove(ended);
-        }
+        self.make_room(&of, there);
         let claim = self.pools.take(space, *address);
         let claim = claim.or_else(|_| self.pools.take_reserved(space, *address));
         let claim = claim.map_err(|_| NotTaken::InUse)?;
@@ -105,6 +97,19 @@ impl Engine {
         let space = (place.0, space_name(&self.pools, place.0));
         out.record(space, place.1, self.clock.stamp(now), change, None);
         Ok(TakenOver::Bound)
+    }
+
+    /// What was offered comes to nothing, and only the client's new address is remembered.
+    fn make_room(&mut self, of: &OfClient, there: Option<LeaseId>) {
+        for id in of.pending.into_iter().chain(there) {
+            let is_open = |lease: &Lease| lease.state != State::Ended;
+            if self.book.find(id).is_some_and(is_open) {
+                self.give_up(id);
+            }
+        }
+        if let Some(ended) = of.ended.filter(|id| Some(*id) != there) {
+            self.book.remove(ended);
+        }
     }
 
     /// The client has the address here already: it keeps it for the longer of both times.
