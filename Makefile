@@ -46,8 +46,9 @@ bench: build ## ours beside Kea, dhcpd, dnsmasq and null servers; writes docs/pe
 criterion: ## the pool, the engine, the codec, the commit path and restarts by themselves
 	$(CARGO) bench
 
-setup: ## Debian packages that the tests and the demo use
+setup: ## what the tests and the demo use: Debian packages, and RouterOS clients of other people
 	@.ci/setup
+	@.ci/clients
 
 install: build ## binary, unit, user, configuration (PREFIX=/usr/local DESTDIR=)
 	install -D -m 0755 target/release/leasehold $(DESTDIR)$(PREFIX)/bin/leasehold

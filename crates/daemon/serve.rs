@@ -1,6 +1,10 @@
 //! `leasehold serve`: starts the worker, follows signals and interfaces, answers the supervisor.
 
 use core::fmt;
+use std::io::ErrorKind;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -216,9 +220,25 @@ async fn reload(control: Control) {
     notify(&[NotifyState::Ready]);
 }
 
+/// Tells the supervisor. One that does not listen at the moment is not waited for: commands are
+/// answered by the same thread.
 fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!("cannot tell the supervisor: {error}");
+    let Some(place) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let text: String = states.iter().map(|state| format!("{state}\n")).collect();
+    let told = UnixDatagram::unbound().and_then(|socket| {
+        socket.set_nonblocking(true)?;
+        match place.as_bytes() {
+            [b'@', name @ ..] => {
+                socket.send_to_addr(text.as_bytes(), &SocketAddr::from_abstract_name(name)?)
+            }
+            _ => socket.send_to(text.as_bytes(), Path::new(&place)),
+        }
+    });
+    match told {
+        Err(error) if error.kind() != ErrorKind::WouldBlock => {
+            tracing::warn!("cannot tell the supervisor: {error}");
+        }
+        _ => {}
     }
 }
 

@@ -1,0 +1,26 @@
+import requests
+import json
+import urllib3
+urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+router_ip = "your_router_ip"
+router_user = "api_user"
+router_password = "api_password"
+
+url = f"https://{router_ip}/rest/ip/pool"
+headers = {'Content-Type': 'application/json'}
+data = {
+    "name": "isp-pool-api",
+    "ranges": "67.9.97.10-67.9.97.254"
+}
+response = requests.post(url,
+    auth=(router_user, router_password),
+    headers=headers,
+    json=data,
+    verify=False)
+
+if response.status_code == 200:
+    print("IP Pool created successfully")
+    print(response.json())
+else:
+    print(f"Error creating IP Pool: {response.status_code} - {response.text}")
