@@ -212,10 +212,11 @@ impl Archivist {
         self.stay_in_place(database)?;
         database.has_room()?;
         let generation = Generation::of_frames(frames);
+        let (through, newest) = (generation.through(), generation.newest());
         generation.fold(database)?;
         database.sync()?;
-        self.folded = generation.through();
-        self.newest = self.newest.max(generation.newest());
+        self.folded = through;
+        self.newest = self.newest.max(newest);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use leasehold_dhcp::Wall;
 use leasehold_dhcp::record::Location;
 
-use super::database::{Database, Fault, StoreId, fenced};
+use super::database::{Database, Fault, StoreId, Tree, fenced};
 use super::fold::{Generation, apply, place};
 use super::row::{Row, Tenure};
 use super::scan::{Entry, Scanned, scan};
@@ -104,7 +104,7 @@ impl Contents {
         let generation = Generation::of_frames(&found.frames);
         for changes in generation.rows() {
             let row = self.rows.entry(place(changes).clone()).or_default();
-            apply(row, changes, |turn, tenure| {
+            apply(row, changes.iter().cloned(), |turn, tenure| {
                 self.tenures.insert(tenure.key(turn), tenure);
             });
         }
@@ -119,10 +119,11 @@ impl Contents {
         database.has_room()?;
         fenced(|| {
             for (location, row) in &self.rows {
-                database.leases.insert(location.key(), row.value(location))?;
+                let value = row.clone().into_value(location);
+                database.put(Tree::Leases, &location.key(), &value)?;
             }
             for (key, tenure) in &self.tenures {
-                database.tenures.insert(key.as_slice(), tenure.value())?;
+                database.put(Tree::Tenures, key, &tenure.value())?;
             }
             database.set_folded(self.turn, self.newest)
         })?;

@@ -9,7 +9,7 @@ use leasehold_dhcp::{Record, Wall};
 
 use super::codec::{self, Corrupt};
 use super::database::{Database, Fault, Tree};
-use super::row::Row;
+use super::row::{self, Row};
 use super::turns::frames;
 
 /// A record and the turn that it was in.
@@ -65,12 +65,19 @@ impl Generation {
     }
 
     /// Writes its rows and tenures, and up to which turn everything is folded.
-    pub(super) fn fold(&self, database: &Database) -> Result<(), Fault> {
+    pub(super) fn fold(self, database: &Database) -> Result<(), Fault> {
         for (sequence, records, why) in &self.corrupt {
             database.keep_corrupt_turn(*sequence, records, &why.to_string())?;
         }
-        for changes in self.rows() {
-            fold(database, changes)?;
+        let mut changes = self.changes.into_iter().peekable();
+        let mut own = Vec::new();
+        while let Some((_, first)) = changes.peek() {
+            let location = first.location.clone();
+            own.extend(core::iter::from_fn(|| {
+                changes.next_if(|(_, record)| record.location == location)
+            }));
+            fold(database, &location, &mut own)?;
+            own.clear();
         }
         database.set_folded(self.through, self.newest)
     }
@@ -83,19 +90,25 @@ pub(super) fn place(changes: &[Change]) -> &Location {
 }
 
 /// Applies what is newer than the row; `ended` gets each tenure that ends and the turn it ends in.
-pub(super) fn apply(row: &mut Row, changes: &[Change], mut ended: impl FnMut(u64, super::Tenure)) {
+pub(super) fn apply(
+    row: &mut Row,
+    changes: impl Iterator<Item = Change>,
+    mut ended: impl FnMut(u64, super::Tenure),
+) {
     let known = row.sequence();
-    for (sequence, record) in changes.iter().filter(|(sequence, _)| *sequence > known) {
-        if let Some(tenure) = row.apply(*sequence, record) {
-            ended(*sequence, tenure);
+    for (sequence, record) in changes.filter(|(sequence, _)| *sequence > known) {
+        if let Some(tenure) = row.apply(sequence, record) {
+            ended(sequence, tenure);
         }
     }
 }
 
-fn fold(database: &Database, changes: &[Change]) -> Result<(), Fault> {
-    let location = place(changes);
+fn fold(database: &Database, location: &Location, changes: &mut Vec<Change>) -> Result<(), Fault> {
     let key = location.key();
     let kept = database.leases.get(&key)?;
+    if let Some(value) = kept.as_ref().and_then(|value| row::renewed_value(value, changes)) {
+        return database.put(Tree::Leases, &key, &value);
+    }
     let mut row = match kept.map(|value| Row::of_value(&value)) {
         None => Row::default(),
         Some(Ok(row)) => row,
@@ -105,9 +118,9 @@ fn fold(database: &Database, changes: &[Change]) -> Result<(), Fault> {
         }
     };
     let mut tenures = Vec::new();
-    apply(&mut row, changes, |sequence, tenure| tenures.push((sequence, tenure)));
+    apply(&mut row, changes.drain(..), |sequence, tenure| tenures.push((sequence, tenure)));
     for (sequence, tenure) in tenures {
         database.put(Tree::Tenures, &tenure.key(sequence), &tenure.value())?;
     }
-    database.put(Tree::Leases, &key, &row.value(location))
+    database.put(Tree::Leases, &key, &row.into_value(location))
 }

@@ -220,7 +220,7 @@ fn take(contents: &mut Contents, line: Line, first: bool) -> Result<Option<Count
                 Ok(Record { location: location.clone(), at, change })
             };
             let records = records.into_iter().map(record).collect::<Result<Vec<_>, String>>()?;
-            let row = Row::of_records(turn, Wall(since), &records);
+            let row = Row::of_records(turn, Wall(since), records);
             contents.add_row(location, row);
         }
         Line::Tenure { at, turn, since, renewed, ended, how, to } => {

@@ -167,8 +167,8 @@ impl<'a, F: Iterator<Item = &'a [(u64, Record)]>, R: FnMut(Record)> Merge<'a, F,
     }
 
     fn changed(&mut self, mut row: Row, changes: &[(u64, Record)]) {
-        apply(&mut row, changes, |_, _| {});
-        row.records(place(changes)).for_each(|record| self.emit(record));
+        apply(&mut row, changes.iter().cloned(), |_, _| {});
+        row.into_records(place(changes)).for_each(|record| self.emit(record));
     }
 
     fn emit(&mut self, record: Record) {

@@ -116,23 +116,23 @@ impl Row {
     }
 
     /// Applies the record of turn `sequence`; gives back the tenure that it has ended.
-    pub(super) fn apply(&mut self, sequence: u64, record: &Record) -> Option<Tenure> {
+    pub(super) fn apply(&mut self, sequence: u64, record: Record) -> Option<Tenure> {
         self.sequence = sequence;
-        match &record.change {
-            Change::Bound(binding) => self.bind(record, binding),
+        let Record { location, at, change } = record;
+        match change {
+            Change::Bound(binding) => self.bind(&location, at, *binding),
             Change::Renewed { lease_time } => {
                 if let Some(tenant) = self.lasting() {
-                    tenant.renewed = record.at;
-                    tenant.binding.lease_time = *lease_time;
+                    tenant.renewed = at;
+                    tenant.binding.lease_time = lease_time;
                 }
                 None
             }
-            Change::Released => self.end(record, Ending::Released),
-            Change::Expired => self.end(record, Ending::Expired),
-            Change::Removed => self.end(record, Ending::Removed),
+            Change::Released => self.end(&location, at, Ending::Released),
+            Change::Expired => self.end(&location, at, Ending::Expired),
+            Change::Removed => self.end(&location, at, Ending::Removed),
             Change::Quarantined { seconds, by, declined } => {
-                let ended = self.end(record, Ending::Quarantined);
-                let (at, seconds, by, declined) = (record.at, *seconds, *by, *declined);
+                let ended = self.end(&location, at, Ending::Quarantined);
                 self.quarantine = Some(Quarantine { at, seconds, by, declined });
                 ended
             }
@@ -147,12 +147,17 @@ impl Row {
 
     /// The fewest records that rebuild this row's state in the engine, in order.
     pub(super) fn records(&self, location: &Location) -> impl Iterator<Item = Record> {
+        self.clone().into_records(location)
+    }
+
+    /// The same, for a row that is not needed any more.
+    pub(super) fn into_records(self, location: &Location) -> impl Iterator<Item = Record> {
         let record = |at, change| Record { location: location.clone(), at, change };
-        let bound = self
-            .tenant
-            .as_ref()
-            .map(|tenant| record(tenant.renewed, Change::Bound(Box::new(tenant.binding.clone()))));
-        let ended = self.tenant.as_ref().and_then(|tenant| tenant.ended);
+        let (renewed, ended, binding) = match self.tenant {
+            Some(Tenant { renewed, ended, binding, .. }) => (renewed, ended, Some(binding)),
+            None => (Wall(0), None, None),
+        };
+        let bound = binding.map(|binding| record(renewed, Change::Bound(Box::new(binding))));
         let ended = ended.and_then(|(at, ending)| match ending {
             Ending::Released => Some(record(at, Change::Released)),
             Ending::Expired => Some(record(at, Change::Expired)),
@@ -167,28 +172,29 @@ impl Row {
     }
 
     /// Its sealed value: the last turn, the beginning of the tenure, the records that rebuild it.
-    pub(super) fn value(&self, location: &Location) -> Vec<u8> {
-        let since = self.since().0;
+    pub(super) fn into_value(self, location: &Location) -> Vec<u8> {
+        let since = self.tenant.as_ref().map_or(0, |tenant| tenant.since.0);
+        let sequence = self.sequence;
         let mut records = Records::default();
-        self.records(location).for_each(|record| records.push(&record));
-        codec::seal(&[&self.sequence.to_be_bytes(), &since.to_be_bytes(), records.bytes()])
+        self.into_records(location).for_each(|record| records.push(&record));
+        codec::seal(&[&sequence.to_be_bytes(), &since.to_be_bytes(), records.bytes()])
     }
 
     /// Reads a sealed value.
     pub(super) fn of_value(value: &[u8]) -> Result<Self, Corrupt> {
         let (sequence, since, records) = parts(value)?;
-        Ok(Self::of_records(sequence, since, &records))
+        Ok(Self::of_records(sequence, since, records))
     }
 
     /// A row, and where it belongs, if this value is one that says so.
     pub(super) fn whole(value: &[u8]) -> Option<(Location, Self)> {
         let (sequence, since, records) = parts(value).ok()?;
         let location = records.first()?.location.clone();
-        Some((location, Self::of_records(sequence, since, &records)))
+        Some((location, Self::of_records(sequence, since, records)))
     }
 
     /// What turn `sequence` made of it, rebuilt from [`Row::records`].
-    pub(super) fn of_records(sequence: u64, since: Wall, records: &[Record]) -> Self {
+    pub(super) fn of_records(sequence: u64, since: Wall, records: Vec<Record>) -> Self {
         let mut row = Self { sequence, ..Self::default() };
         for record in records {
             row.apply(sequence, record);
@@ -208,22 +214,21 @@ impl Row {
         self.tenant.as_mut().filter(|tenant| tenant.ended.is_none())
     }
 
-    fn bind(&mut self, record: &Record, binding: &Binding) -> Option<Tenure> {
+    fn bind(&mut self, location: &Location, at: Wall, binding: Binding) -> Option<Tenure> {
         self.quarantine = None;
         if let Some(tenant) = self.lasting()
-            && same_client(&tenant.binding, binding)
+            && same_client(&tenant.binding, &binding)
         {
-            tenant.renewed = record.at;
-            tenant.binding = binding.clone();
+            tenant.renewed = at;
+            tenant.binding = binding;
             return None;
         }
-        let ended = self.end(record, Ending::Superseded);
-        let binding = binding.clone();
-        self.tenant = Some(Tenant { since: record.at, renewed: record.at, ended: None, binding });
+        let ended = self.end(location, at, Ending::Superseded);
+        self.tenant = Some(Tenant { since: at, renewed: at, ended: None, binding });
         ended
     }
 
-    fn end(&mut self, record: &Record, ending: Ending) -> Option<Tenure> {
+    fn end(&mut self, location: &Location, at: Wall, ending: Ending) -> Option<Tenure> {
         if self.quarantine.take().is_some()
             && let Some(Tenant { ended: Some((_, how @ Ending::Quarantined)), .. }) =
                 &mut self.tenant
@@ -232,9 +237,25 @@ impl Row {
             *how = Ending::Removed;
         }
         let tenant = self.lasting()?;
-        tenant.ended = Some((record.at, ending));
-        Some(tenant.tenure(&record.location))
+        tenant.ended = Some((at, ending));
+        Some(tenant.tenure(location))
     }
+}
+
+/// A sealed row after changes that only renew it, made from its octets; `None` if there is more to
+/// it, and the row has to be taken apart.
+pub(super) fn renewed_value(value: &[u8], changes: &[(u64, Record)]) -> Option<Vec<u8>> {
+    let (sequence, record) = changes.last()?;
+    let renewal = |record: &Record| matches!(record.change, Change::Renewed { .. });
+    let Change::Renewed { lease_time } = record.change else { return None };
+    let (known, rest) = codec::number(codec::body(value).ok()?).ok()?;
+    let (since, frames) = codec::number(rest).ok()?;
+    if !changes.iter().all(|(turn, record)| *turn > known && renewal(record)) {
+        return None;
+    }
+    let mut frame = frames.to_vec();
+    leasehold_dhcp::record::renew(&mut frame, record.at, lease_time)
+        .then(|| codec::seal(&[&sequence.to_be_bytes(), &since.to_be_bytes(), &frame]))
 }
 
 /// The records in a sealed row, which rebuild its state in the engine.
@@ -336,11 +357,15 @@ mod tests {
         records
     }
 
+    fn visible(row: &Row, location: &Location) -> Vec<Record> {
+        row.records(location).collect()
+    }
+
     fn fold<'a>(records: impl IntoIterator<Item = &'a Record>) -> (Row, Vec<Tenure>) {
         let mut row = Row::default();
         let mut ended = Vec::new();
         for (index, record) in records.into_iter().enumerate() {
-            ended.extend(row.apply(index as u64 + 1, record));
+            ended.extend(row.apply(index as u64 + 1, record.clone()));
         }
         (row, ended)
     }
@@ -350,15 +375,36 @@ mod tests {
         fn a_row_comes_back(records in prop::collection::vec(any_record(), 0..20)) {
             let (row, ended) = fold(&at_one_address(records));
             let location = Location::main([10, 0, 0, 1].into());
-            let read = Row::of_value(&row.value(&location)).unwrap();
+            let read = Row::of_value(&row.clone().into_value(&location)).unwrap();
             prop_assert_eq!(read.sequence(), row.sequence());
             prop_assert_eq!(read.tenure(&location), row.tenure(&location));
-            prop_assert!(read.records(&location).eq(row.records(&location)));
-            let kept = records_of_value(&row.value(&location)).unwrap();
-            prop_assert!(row.records(&location).eq(kept));
+            prop_assert_eq!(visible(&read, &location), visible(&row, &location));
+            let kept = records_of_value(&row.clone().into_value(&location)).unwrap();
+            prop_assert_eq!(visible(&row, &location), kept);
             for tenure in ended {
                 let read = Tenure::read(&tenure.key(7), &tenure.value()).unwrap();
                 prop_assert_eq!(read, tenure);
+            }
+        }
+
+        #[test]
+        fn renewed_octets_are_those_of_a_renewed_row(
+            before in prop::collection::vec(any_record(), 0..10),
+            times in prop::collection::vec((1u64..1 << 40, any::<u32>()), 1..4),
+        ) {
+            let location = Location::main([10, 0, 0, 1].into());
+            let (row, _) = fold(&at_one_address(before));
+            let mut straight = row.clone();
+            let mut changes = Vec::new();
+            for (turn, (at, lease_time)) in (row.sequence() + 1..).zip(times) {
+                let change = Change::Renewed { lease_time };
+                changes.push((turn, Record { location: location.clone(), at: Wall(at), change }));
+            }
+            for (turn, record) in changes.clone() {
+                straight.apply(turn, record);
+            }
+            if let Some(value) = renewed_value(&row.into_value(&location), &changes) {
+                prop_assert_eq!(value, straight.into_value(&location));
             }
         }
 
@@ -374,11 +420,10 @@ mod tests {
                 || Location::main([10, 0, 0, 1].into()),
                 |record| record.location.clone(),
             );
-            let rebuilt: Vec<Record> = row.records(location).chain(after.to_vec()).collect();
+            let rebuilt: Vec<Record> = visible(&row, location).into_iter().chain(after.to_vec()).collect();
             let (straight, _) = fold(&all);
             let (short, _) = fold(&rebuilt);
-            let visible = |row: &Row| row.records(location).collect::<Vec<_>>();
-            prop_assert_eq!(visible(&straight), visible(&short));
+            prop_assert_eq!(visible(&straight, location), visible(&short, location));
         }
 
         #[test]
@@ -391,5 +436,20 @@ mod tests {
                 prop_assert!(pair[0].since <= end && end <= pair[1].since);
             }
         }
+    }
+
+    #[test]
+    fn a_bound_row_is_renewed_in_its_octets() {
+        let location = Location::main([10, 0, 0, 1].into());
+        let record = |at, change| Record { location: location.clone(), at: Wall(at), change };
+        let mut row = Row::default();
+        row.apply(1, record(1_700_000_000, Change::Bound(Box::default())));
+        let renewal = record(1_700_000_600, Change::Renewed { lease_time: 600 });
+        let changes = [(2, renewal.clone())];
+        let value = renewed_value(&row.clone().into_value(&location), &changes);
+        row.apply(2, renewal);
+        assert_eq!(value, Some(row.clone().into_value(&location)));
+        row.apply(3, record(1_700_000_700, Change::Released));
+        assert_eq!(renewed_value(&row.into_value(&location), &changes), None);
     }
 }

@@ -195,9 +195,10 @@ pub(crate) fn with_tenures(directory: &Path, count: u32) -> Store {
 fn model<'a>(records: impl IntoIterator<Item = &'a Record>) -> BTreeMap<Location, Vec<Record>> {
     let mut rows: BTreeMap<Location, Row> = BTreeMap::new();
     for record in records {
-        rows.entry(record.location.clone()).or_default().apply(1, record);
+        rows.entry(record.location.clone()).or_default().apply(1, record.clone());
     }
-    let told = rows.into_iter().map(|(at, row)| (at.clone(), row.records(&at).collect::<Vec<_>>()));
+    let told =
+        rows.into_iter().map(|(at, row)| (at.clone(), row.into_records(&at).collect::<Vec<_>>()));
     told.filter(|(_, records)| !records.is_empty()).collect()
 }
 

@@ -8,7 +8,7 @@ mod tests;
 use core::fmt;
 use core::net::Ipv4Addr;
 
-pub use self::bytes::{Corrupt, Records, decode_all};
+pub use self::bytes::{Corrupt, Records, decode_all, renew};
 pub use self::fold::Folded;
 use crate::link::Mac;
 use crate::time::Wall;

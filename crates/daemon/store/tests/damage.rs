@@ -65,7 +65,7 @@ impl Sample {
         running.durable(sequence);
         for record in &records {
             let row = rows.entry(record.location.clone()).or_default();
-            row.apply(sequence, record);
+            row.apply(sequence, record.clone());
             let truth = row.records(&record.location).collect();
             self.truths.entry(record.location.clone()).or_default().push(truth);
         }

@@ -128,6 +128,33 @@ pub fn decode_all(mut bytes: &[u8]) -> impl Iterator<Item = Result<Record, Corru
     })
 }
 
+/// Makes a frame that binds a lease say another time and another lease time, where it stands. False,
+/// and nothing is changed, if it is another record or the time needs other octets.
+pub fn renew(frame: &mut [u8], at: Wall, lease_time: u32) -> bool {
+    let place = |mut rest: &[u8]| {
+        let length = usize::from(u16::from_be_bytes(array(&mut rest)?));
+        let whole = rest.len() == length;
+        let [head] = array(&mut rest)?;
+        octets(&mut rest)?;
+        array::<4>(&mut rest)?;
+        let start = rest.len();
+        number(&mut rest)?;
+        let end = rest.len();
+        array::<4>(&mut rest)?;
+        Ok::<_, Corrupt>((whole && head == (VERSION << 4 | BOUND)).then_some((start, end)))
+    };
+    let Ok(Some((start, end))) = place(frame) else { return false };
+    let (start, end) = (frame.len() - start, frame.len() - end);
+    let mut time = Vec::with_capacity(10);
+    varint(&mut time, at.0);
+    if time.len() != end - start {
+        return false;
+    }
+    frame[start..end].copy_from_slice(&time);
+    frame[end..end + 4].copy_from_slice(&lease_time.to_be_bytes());
+    true
+}
+
 /// Why bytes are not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corrupt {
