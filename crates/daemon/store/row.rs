@@ -398,7 +398,8 @@ mod tests {
             let mut changes = Vec::new();
             for (turn, (at, lease_time)) in (row.sequence() + 1..).zip(times) {
                 let change = Change::Renewed { lease_time };
-                changes.push((turn, Record { location: location.clone(), at: Wall(at), change }));
+                let location = location.clone();
+                changes.push((turn, Record { location, at: Wall(at), change }));
             }
             for (turn, record) in changes.clone() {
                 straight.apply(turn, record);

@@ -128,8 +128,8 @@ pub fn decode_all(mut bytes: &[u8]) -> impl Iterator<Item = Result<Record, Corru
     })
 }
 
-/// Makes a frame that binds a lease say another time and another lease time, where it stands. False,
-/// and nothing is changed, if it is another record or the time needs other octets.
+/// Makes a frame that binds a lease say another time and another lease time, where it stands.
+/// False, and nothing is changed, if it is another record or the time has another length.
 pub fn renew(frame: &mut [u8], at: Wall, lease_time: u32) -> bool {
     let place = |mut rest: &[u8]| {
         let length = usize::from(u16::from_be_bytes(array(&mut rest)?));
