@@ -421,7 +421,7 @@ mod tests {
                 || Location::main([10, 0, 0, 1].into()),
                 |record| record.location.clone(),
             );
-            let rebuilt: Vec<Record> = visible(&row, location).into_iter().chain(after.to_vec()).collect();
+            let rebuilt = [visible(&row, location), after.to_vec()].concat();
             let (straight, _) = fold(&all);
             let (short, _) = fold(&rebuilt);
             prop_assert_eq!(visible(&straight, location), visible(&short, location));
