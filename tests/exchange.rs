@@ -11,6 +11,8 @@ mod bulk;
 mod conflict;
 #[path = "exchange/discover.rs"]
 mod discover;
+#[path = "exchange/extension.rs"]
+mod extension;
 #[path = "exchange/farewell.rs"]
 mod farewell;
 #[path = "exchange/header.rs"]
