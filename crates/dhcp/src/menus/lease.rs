@@ -188,7 +188,7 @@ menu! {
         active_agent_circuit_id: Hex = live_or(""),
         /// Remote-id that the relay told.
         active_agent_remote_id: Hex = live_or(""),
-        /// Option 12 of the client.
+        /// The client's name: the first label of option 81, else option 12.
         host_name: String = live(),
         /// Option 60 of the client.
         class_id: String = live(),

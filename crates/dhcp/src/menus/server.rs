@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 
 use leasehold_routeros::menu::{Effect, Special, Unique};
 use leasehold_routeros::value::{Bounded, Interface, Name, Reference};
-use leasehold_routeros::{choice, menu};
+use leasehold_routeros::{Record, Row, Tree, choice, menu};
 
 use super::{Lasting, Pool, SetReference};
 
@@ -138,6 +138,17 @@ choice! {
     }
 }
 
+/// Nothing is reclaimed without probes, however often it is wanted.
+fn remarks(_: &Tree, row: &Record) -> Vec<String> {
+    let server = Server::read(row.cells());
+    let idle = server.iter().filter(|server| server.reclaim_silent && !server.conflict_detection);
+    let remark = |server: &Server| {
+        let name = &*server.name;
+        format!("reclaim-silent of server \"{name}\" needs conflict-detection=yes")
+    };
+    idle.map(remark).collect()
+}
+
 menu! {
     /// DHCP servers: one per interface and relay.
     pub struct Server in "/ip/dhcp-server" {
@@ -268,5 +279,6 @@ menu! {
         doc: "asks what it needs and makes a pool, a network and a server, on a console",
         effect: Effect::Dialogue,
     }],
+    remarks: Some(remarks),
     noun: "server",
 }

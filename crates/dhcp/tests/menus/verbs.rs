@@ -148,6 +148,11 @@ fn what_is_legal_but_seldom_meant_is_warned_about() {
     world.ok("/ip pool add name=self ranges=10.0.0.2");
     world.ok("/ip pool set self next-pool=self");
     assert_eq!(world.effects.warnings, ["the chain of pool \"self\" is a loop"]);
+    world.ok("/ip dhcp-server set 0 reclaim-silent=yes conflict-detection=no");
+    assert_eq!(
+        world.effects.warnings,
+        ["reclaim-silent of server \"dhcp-server-83\" needs conflict-detection=yes"]
+    );
 }
 
 #[test]
