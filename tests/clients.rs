@@ -3,6 +3,9 @@
 
 mod lab;
 
+#[path = "clients/networkd.rs"]
+mod networkd;
+
 use std::net::Ipv4Addr;
 use std::time::Duration;
 

@@ -15,6 +15,8 @@ mod discover;
 mod extension;
 #[path = "exchange/farewell.rs"]
 mod farewell;
+#[path = "exchange/forcerenew.rs"]
+mod forcerenew;
 #[path = "exchange/header.rs"]
 mod header;
 #[path = "exchange/interface.rs"]

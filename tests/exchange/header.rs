@@ -195,6 +195,17 @@ fn hdr_23_fields_of_the_server_filled_by_the_client() {
 }
 
 #[test]
+fn hdr_17_fragments_are_put_together() {
+    let scene = Scene::new();
+    let client = scene.client(1);
+    let discover = client.discover().with(|discover| discover.padded_to = 1400);
+    let [first, second] = Envelope::broadcast(client.mac()).fragments(&discover.bytes());
+    scene.tap.send_frame(&first, false);
+    scene.tap.send_frame(&second, false);
+    assert!(client.answer(&discover).is(kind::OFFER));
+}
+
+#[test]
 fn hdr_24_a_vlan_is_a_network_of_its_own() {
     let scene = Scene::prepared(&CONFIGURATION.replace("\"ether-83\"", "\"ether-83.83\""));
     let machine = scene.server.machine();

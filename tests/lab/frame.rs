@@ -114,6 +114,25 @@ impl Envelope {
         ip
     }
 
+    /// The frames of the same packet in two fragments.
+    pub fn fragments(&self, payload: &[u8]) -> [Vec<u8>; 2] {
+        const SPLIT: usize = 800;
+        let packet = self.packet(payload);
+        let (header, data) = packet.split_at(20);
+        let (first, second) = data.split_at(SPLIT);
+        let more_to_come = 0x2000;
+        [(first, more_to_come), (second, u16::try_from(SPLIT / 8).unwrap())].map(|(part, field)| {
+            let mut ip = header.to_vec();
+            ip[2..4].copy_from_slice(&u16::try_from(20 + part.len()).unwrap().to_be_bytes());
+            ip[4..6].copy_from_slice(&[0x4c, 0x48]);
+            ip[6..8].copy_from_slice(&u16::to_be_bytes(field));
+            ip[10..12].fill(0);
+            let sum = !sum(&ip, 0);
+            ip[10..12].copy_from_slice(&sum.to_be_bytes());
+            [&self.target_mac.0[..], &self.source_mac.0, &[8, 0], &ip, part].concat()
+        })
+    }
+
     fn udp(&self, payload: &[u8]) -> Vec<u8> {
         let real = u16::try_from(8 + payload.len()).unwrap();
         let mut udp = Vec::with_capacity(real.into());

@@ -16,10 +16,10 @@ use leasehold_routeros::{Cells, Id, Live, LiveRow, Menu, Row, Tree, Want};
 use crate::config::Flaw;
 use crate::link::Interfaces;
 use crate::menus::{
-    self, AlertState, ClientIdText, LeaseState, LeaseStatus, PoolUsage, Seen, ServerState, Span,
-    UsedAddress, lease_id,
+    self, AlertState, ClientIdText, LeaseState, LeaseStatus, PoolUsage, ReconfigureState, Seen,
+    ServerState, Span, UsedAddress, lease_id,
 };
-use crate::order::{Answer, LeaseView, Order, Status, UsedView};
+use crate::order::{Answer, LeaseView, Order, ReconfigureStatus, Status, UsedView};
 use crate::record::Location;
 use crate::wire::RelayAgent;
 
@@ -309,7 +309,11 @@ fn lease_state(lease: &LeaseView) -> LeaseState {
         class_id: text(&lease.class_id),
         dynamic: Some(lease.fixed.is_none()),
         reconfigure_last_sent: lease.reconfigure.and_then(|it| span(it.ago)),
-        reconfigure_status: lease.reconfigure.map(|it| it.status.name().to_owned()),
+        reconfigure_status: lease.reconfigure.map(|it| match it.status {
+            ReconfigureStatus::Sent => ReconfigureState::Sent,
+            ReconfigureStatus::Renewed => ReconfigureState::Renewed,
+            ReconfigureStatus::NoAnswer => ReconfigureState::NoAnswer,
+        }),
         about: lease.conflict.map(|mac| format!("{mac} answers for the address")),
         ..LeaseState::default()
     }

@@ -19,7 +19,8 @@ pub use client_id::ClientIdText;
 pub use config::{Config, ConfigState, RadiusPassword, StoreLeases};
 pub use history::{LeaseHistory, Tenancy};
 pub use lease::{
-    Lease, LeaseAddress, LeaseServer, LeaseState, LeaseStatus, Route, Routes, Seen, lease_id,
+    Lease, LeaseAddress, LeaseServer, LeaseState, LeaseStatus, ReconfigureState, Route, Routes,
+    Seen, lease_id,
 };
 pub use matcher::{Matcher, MatcherPool, MatcherState, MatcherText, MatchingType};
 pub use network::{Network, NetworkAddress, NetworkState};

@@ -236,18 +236,6 @@ pub enum ReconfigureStatus {
     NoAnswer,
 }
 
-impl ReconfigureStatus {
-    /// The value of the property `reconfigure-status`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Renewed => "renewed",
-            Self::NoAnswer => "no-answer",
-        }
-    }
-}
-
 /// What a lease is doing, in RouterOS's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {

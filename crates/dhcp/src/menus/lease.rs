@@ -35,6 +35,18 @@ choice! {
 }
 
 choice! {
+    /// What came of asking a client to renew.
+    pub enum ReconfigureState {
+        /// It was asked, and has time to do so.
+        Sent = "sent",
+        /// It has renewed.
+        Renewed = "renewed",
+        /// It was asked several times and did not.
+        NoAnswer = "no-answer",
+    }
+}
+
+choice! {
     /// What a lease is doing.
     pub enum LeaseStatus {
         /// Nobody has it.
@@ -203,7 +215,7 @@ menu! {
         /// When the client was last asked to renew.
         reconfigure_last_sent: Span = live(),
         /// What came of it.
-        reconfigure_status: String = live(),
+        reconfigure_status: ReconfigureState = live(),
         /// What is remarkable about the lease.
         about: String = live(),
     }
