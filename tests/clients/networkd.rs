@@ -26,7 +26,8 @@ fn start(machine: &Namespace) -> Process {
 
 /// What it wrote about its lease.
 fn lease(networkd: &Process) -> String {
-    let leases = PathBuf::from(format!("/proc/{}/root/run/systemd/netif/leases", networkd.id()));
+    let its_own = PathBuf::from(format!("/proc/{}", networkd.id())).join("root");
+    let leases = its_own.join("run/systemd/netif/leases");
     let files = fs::read_dir(leases).into_iter().flatten().flatten();
     files.filter_map(|file| fs::read_to_string(file.path()).ok()).collect()
 }
