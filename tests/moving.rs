@@ -211,6 +211,27 @@ fn a_live_router_is_fetched_into_the_running_server() {
 }
 
 #[test]
+fn our_own_rest_is_as_good_as_a_router_s() {
+    let scene = Scene::new();
+    let address = scene.client(1).lease().yiaddr();
+    scene.server.ask("/user add name=admin group=full password=\"secret word\"");
+    scene.server.ask("/ip service set www port=8080 disabled=no");
+    let (toml, state) = (scene.lab.file("there.toml"), scene.lab.file("there.state"));
+    let (toml_path, state_path) = (toml.to_str().unwrap(), state.to_str().unwrap());
+    let from = ["import", "--from", "http://127.0.0.1:8080", "--user", "admin"];
+    let to = ["--output", toml_path, "--config", toml_path, "--state", state_path];
+    let (_, said) = done(&scene, &[&from[..], &to[..]].concat());
+    assert!(said.contains("1 lease(s) taken over"), "{said}");
+    let there = std::fs::read_to_string(&toml).unwrap();
+    assert!(there.contains("dhcp-server-83") && there.contains("the witness"), "{there}");
+    // The leases alone, a second time: they are there.
+    let to = ["--leases-only", "--config", toml_path, "--state", state_path];
+    let (_, said) = done(&scene, &[&from[..], &to[..]].concat());
+    assert!(said.contains("0 lease(s) taken over"), "{said}");
+    assert!(!said.contains(&format!("{address} of")), "{said}");
+}
+
+#[test]
 fn a_wrong_password_and_a_silent_router_are_told() {
     let scene = Scene::with("");
     let (port, _) = router(&scene, rest(&scene));

@@ -62,8 +62,9 @@ impl Control {
     ///
     /// Another session has it, or the user may not write.
     pub async fn take_safe_mode(&self, hijack: Hijack) -> Result<SafeMode, Trap> {
-        // It can undo what others do.
-        if !self.caller.may("write", &self.tree.borrow()) {
+        // It can undo what others do, also to users.
+        let tree = self.tree.borrow().clone();
+        if !["write", "policy"].iter().all(|policy| self.caller.may(policy, &tree)) {
             return Err(Trap::NotPermitted);
         }
         if !self.caller.may("write", &self.tree.borrow()) {

@@ -180,12 +180,13 @@ fn script_of(menu: &'static Menu, rows: &[Map<String, Json>]) -> (String, String
         for (name, value) in row.iter().filter(|(name, _)| !name.starts_with('.')) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             match menu.property(name) {
+                // What REST shows as an empty text is unset.
+                _ if value.is_empty() => {}
                 Some(property) if property.rule.is_configured() => {
                     words.push(format!("{name}={}", quote::when_needed(&value)));
                 }
                 // What the router tells of a row is no configuration.
                 Some(_) => {}
-                None if value.is_empty() => {}
                 None => *unknown.entry(name).or_default() += 1,
             }
         }
