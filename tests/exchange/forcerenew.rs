@@ -40,7 +40,7 @@ fn ext_22_a_client_renews_when_it_is_asked_to() {
     let mut scene = Scene::with(&CONFIGURATION.replace("conflict-detection = \"no\"", on));
     let client = scene.client(1);
     let offer = client.ask(&capable(client.discover()));
-    assert_eq!(offer.option(145), Some(&[1][..]).map(Into::into));
+    assert_eq!(offer.option(145), Some(&[1][..]));
     let ack = client.ask(&capable(client.selecting(&offer)));
     let nonce = ack.option(AUTHENTICATION).expect("a nonce")[12..].to_vec();
     let other = scene.client(2).lease().yiaddr();
@@ -55,7 +55,7 @@ fn ext_22_a_client_renews_when_it_is_asked_to() {
     assert_eq!((message.headers.target, message.headers.target_port), (address, 68));
     assert_eq!(message.headers.source, SERVER);
     let authentication = message.option(AUTHENTICATION).expect("it is authenticated");
-    assert!(is_signed(&message.bytes, &authentication, &nonce));
+    assert!(is_signed(&message.bytes, authentication, &nonce));
     let client = scene.client(1);
     let renewal = client.renewing(address);
     let ack = client.ask_server(&renewal, scene.server_mac, SERVER);
