@@ -288,6 +288,8 @@ impl Writer {
     fn reopen(&self) -> Result<Open, Fault> {
         let missing = |error| Fault::Io("find the store", error);
         std::fs::metadata(self.paths.store().join("db")).map_err(missing)?;
+        // Asked first: opening takes long, and is tried every second.
+        has_room(&self.paths.store(), self.settings.reserve_bytes)?;
         let mut database = Database::open(&self.paths.store(), &self.settings)?;
         if database.id() != self.id {
             return Err(Fault::Foreign);
@@ -297,7 +299,6 @@ impl Writer {
         if found.newest < self.durable || found.damaged > 0 {
             return Err(Fault::Lost(found.newest, self.durable));
         }
-        has_room(&self.paths.turns(), self.settings.reserve_bytes)?;
         let loaded = load(&database, &Generation::of_frames(&found.frames), drop)?;
         database.sync()?;
         let reports = (self.archives, self.report.clone());
