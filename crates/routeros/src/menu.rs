@@ -136,6 +136,8 @@ pub struct Menu {
     pub guarded: bool,
     /// What a row has to be as a whole, each of its values being legal.
     pub check: Option<Check>,
+    /// How a router that knows less would say the same: for exports to one.
+    pub on_router: Option<fn(&Cells) -> Cells>,
     /// What is legal but worth a warning in a row that was added or changed.
     pub remarks: Option<fn(&Tree, &Record) -> Vec<String>>,
     /// The menu whose latest rows the console shows below, where they meet the same conditions.
@@ -161,6 +163,7 @@ impl Menu {
         in_use: None,
         guarded: false,
         check: None,
+        on_router: None,
         remarks: None,
         sequel: None,
         noun: "item",

@@ -41,9 +41,9 @@ menu! {
         /// How long it is remembered who had an address (ours; RouterOS forgets at once).
         lease_history: Lasting = preset("4w2d"),
         /// Obeys a relay that names the client's subnet in option 82 (RFC 3527; ours).
-        link_selection: bool = preset("yes"),
+        link_selection: bool = preset("yes").ours(),
         /// Obeys a client that names a subnet in option 118 (RFC 3011; ours).
-        subnet_selection: bool = preset("no"),
+        subnet_selection: bool = preset("no").ours(),
         /// Believes an option 82 that no relay can have added: access switches and OLTs add it
         /// without being relays (ours).
         trust_option_82: bool = preset("yes").ours(),

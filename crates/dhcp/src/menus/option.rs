@@ -47,6 +47,17 @@ fn raw_value(cells: &Cells) -> Option<String> {
     Some(Hex(fixed(&pieces)).print())
 }
 
+/// What is written without quotes becomes the octets that it means.
+fn on_router(cells: &Cells) -> Cells {
+    let mut cells = cells.clone();
+    let plain = DhcpOption::read(&cells).ok().filter(|option| option.value.is_plain());
+    let pieces = plain.and_then(|option| option.value.pieces(option.code.code()).ok());
+    if let (Some(pieces), Some(place)) = (pieces, DhcpOption::menu().place("value")) {
+        cells.put(place, Some(&format!("0x{}", Hex(fixed(&pieces)).print())));
+    }
+    cells
+}
+
 /// A value without quotes is of its code's form.
 fn check(cells: &Cells) -> Result<(), RowFault> {
     let Ok(option) = DhcpOption::read(cells) else { return Ok(()) };
@@ -80,6 +91,7 @@ menu! {
     }
     columns: &["name", "code", "value", "raw-value", "force"],
     check: Some(check),
+    on_router: Some(on_router),
     unique: &[Unique {
         by: &["name"],
         within: None,

@@ -40,6 +40,12 @@ pub struct OptionValue {
 }
 
 impl OptionValue {
+    /// Whether only the code tells what the text means: RouterOS does not read such values.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.pieces.is_none()
+    }
+
     /// The parts in order, if it is the value of an option with this code.
     ///
     /// # Errors

@@ -241,10 +241,10 @@ menu! {
         /// Tells clients for how long to do without IPv4 (option 108).
         ipv6_only_preferred: DelayThreshold = preset("none"),
         /// Answers a DISCOVER that asks for it with the lease itself (RFC 4039; ours).
-        rapid_commit: bool = preset("no"),
+        rapid_commit: bool = preset("no").ours(),
         /// Clients that get no address may give themselves one; else they are told not to
         /// (option 116; ours).
-        auto_configure: bool = preset("yes"),
+        auto_configure: bool = preset("yes").ours(),
         /// Whether the server is switched off.
         disabled: bool = preset("no").always().flag('X').earlier(&[((7, 0), "yes")]),
         /// Free text.

@@ -4,6 +4,8 @@ use leasehold_dhcp::menus;
 use leasehold_routeros::syntax::script::{self, Form, Imported, Options};
 use leasehold_routeros::{Command, Ids, Offline, Tree};
 
+use crate::world::World;
+
 const ISP: &str = include_str!("../../../../config/isp.rsc");
 
 /// File, its text, rows of pool, server, network, lease, option, set and matcher, skipped menus.
@@ -289,5 +291,21 @@ fn a_text_of_anything_is_read_or_refused() {
         if let Err(problems) = script::import(&mut tree, &text, &Options::default(), &Offline) {
             assert!(problems.iter().all(|problem| problem.place.line > 0), "{text:?}");
         }
+    }
+}
+
+#[test]
+fn a_script_for_a_router_says_nothing_that_it_does_not_know() {
+    let mut world = World::scenario();
+    world.ok("/ip dhcp-server set 0 rapid-commit=yes circuit-lease-limit=1 always-broadcast=yes");
+    let value = "\"10.0.0.0/8 via 67.9.97.1\"";
+    world.ok(&format!("/ip dhcp-server option add name=o code=121 value={value}"));
+    world.ok("/ip dhcp-server option add name=p code=67 value=\"s'pxelinux.0'\"");
+    let script = script::export(&world.tree, "/ip/dhcp-server", script::Form::Router);
+    assert!(script.contains("always-broadcast=yes") && script.contains("code=121"), "{script}");
+    assert!(script.contains("value=0x080a43096101"), "{script}");
+    assert!(script.contains("s'pxelinux.0'"), "{script}");
+    for ours in ["rapid-commit", "circuit-lease-limit", " via "] {
+        assert!(!script.contains(ours), "{script}");
     }
 }

@@ -98,20 +98,24 @@ fn arguments(record: &Record, form: Form) -> Vec<String> {
         let builtin = builtin.as_ref().filter(|_| form != Form::Verbose);
         builtin.is_some_and(|cells| cells.get(place) == record.cells().get(place))
     };
+    let to_router = form == Form::Router;
+    let plain = menu.on_router.filter(|_| to_router).map(|say| say(record.cells()));
+    let cells = plain.as_ref().unwrap_or(record.cells());
     let mut arguments = Vec::new();
     for (place, property) in menu.properties.iter().enumerate() {
         let rule = &property.rule;
-        if !rule.is_configured() || rule.shown == Shown::Never || as_ever(place) {
+        let is_unknown = to_router && rule.ours;
+        if !rule.is_configured() || rule.shown == Shown::Never || as_ever(place) || is_unknown {
             continue;
         }
-        let named = match (record.cells().get(place), form) {
+        let named = match (cells.get(place), form) {
             (Some(text), _) => Some(text.to_owned()),
             (None, Form::Verbose) if property.rule.preset == Preset::Unset => {
                 arguments.push((property.name, format!("!{}", property.name)));
                 None
             }
-            (None, Form::Verbose) => menu.text(record.cells(), place),
-            (None, _) if property.rule.exported => menu.text(record.cells(), place),
+            (None, Form::Verbose) => menu.text(cells, place),
+            (None, _) if property.rule.exported => menu.text(cells, place),
             (None, _) => None,
         };
         let named = named.map(|text| format!("{}={}", property.name, quote::when_needed(&text)));
