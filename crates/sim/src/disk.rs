@@ -7,7 +7,7 @@ use core::net::Ipv4Addr;
 use std::collections::{BTreeMap, VecDeque};
 
 use leasehold_dhcp::record::{Binding, Change, Folded, Location, Records, decode_all};
-use leasehold_dhcp::{Durable, Record};
+use leasehold_dhcp::{Durable, Hardware, Record};
 
 use crate::client::Identity;
 use crate::oracle::same;
@@ -112,18 +112,25 @@ impl Disk {
         self.settled = 0;
     }
 
-    /// Each doubtful write is kept, cut short or gone, and that for ever.
+    /// The store is gone, and a new one is made.
+    pub(crate) fn lose(&mut self) {
+        let random = self.random.clone();
+        *self = Self { sickness: self.sickness, ..Self::new(random) };
+    }
+
+    /// Doubtful writes are kept up to one that is cut short or gone, and that for ever: a log is
+    /// read up to its first tear.
     fn settle(&mut self) {
         for mut written in core::mem::take(&mut self.doubtful) {
-            match self.random.within(0, 2) {
-                0 => continue,
+            match self.random.within(0, 3) {
+                0 => return,
                 1 => {
                     let length = self.random.index(written.bytes.len() + 1);
                     written.bytes.truncate(length);
+                    return self.keep(written);
                 }
-                _ => {}
+                _ => self.keep(written),
             }
-            self.keep(written);
         }
     }
 
@@ -139,7 +146,7 @@ impl Disk {
     pub(crate) fn holds(&self, address: Ipv4Addr, identity: &Identity) -> bool {
         let lease = self.leases.get(&Location::main(address));
         let Some(binding) = lease.and_then(binding) else { return false };
-        let mac = <[u8; 6]>::try_from(&*binding.chaddr).unwrap_or_default();
+        let mac = Hardware::new(binding.htype, &binding.chaddr).mac().unwrap_or_default().0;
         same(&Identity { mac, client_id: binding.client_id.to_vec() }, identity)
     }
 

@@ -119,6 +119,7 @@ pub(crate) enum What {
     Configured,
     Started {
         records: u32,
+        suspect: bool,
     },
     Incident(Incident),
     /// Detail for a reader alone; not part of the hash.
@@ -159,7 +160,10 @@ impl fmt::Display for What {
             Self::CommitFailed { sequence } => write!(f, "turn {sequence} could not be stored"),
             Self::StoreRecovered => f.write_str("store works again"),
             Self::Configured => f.write_str("server adopts the configuration"),
-            Self::Started { records } => write!(f, "server starts from {records} records"),
+            Self::Started { records, suspect: false } => {
+                write!(f, "server starts from {records} records")
+            }
+            Self::Started { suspect: true, .. } => f.write_str("server starts and has no store"),
             Self::Incident(incident) => write!(f, "--- {incident}"),
             Self::Note(text) => write!(f, "    {text}"),
         }
@@ -212,7 +216,7 @@ impl History {
             },
             What::Durable { .. } => &mut reached.commits,
             What::CommitFailed { .. } => &mut reached.failed_commits,
-            What::Started { records: 1.. } => &mut reached.restarts,
+            What::Started { records: 1.., .. } => &mut reached.restarts,
             What::Configured => &mut reached.configurations,
             What::Probed { .. } => &mut reached.probes,
             _ => return,

@@ -19,14 +19,16 @@ pub enum Incident {
     Release(ClientId),
     /// A client is carried to another link.
     Carry(ClientId, LinkId),
+    /// A client asks for its parameters again (RFC 2131 § 3.4).
+    Inform(ClientId),
     /// A client is rude.
     Misbehave(ClientId, Mischief),
     /// The server's process is killed and started again.
     Kill {
         /// How long it is gone, milliseconds.
         down: u64,
-        /// Killed in the middle of its next promises, after so many datagrams.
-        promises: Option<u8>,
+        /// At which point of a turn.
+        at: CrashPoint,
     },
     /// The server's machine loses power and comes back.
     CutPower {
@@ -34,6 +36,11 @@ pub enum Incident {
         down: u64,
         /// Whether the wall clock goes on meanwhile.
         battery: bool,
+    },
+    /// The server is killed, and its store is gone when it is started again.
+    LoseStore {
+        /// How long it is gone, milliseconds.
+        down: u64,
     },
     /// The server's machine is suspended for so many milliseconds.
     Suspend(u64),
@@ -57,6 +64,36 @@ pub enum Incident {
     Calm,
 }
 
+/// The point of a turn at which a process dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CrashPoint {
+    /// At once, in no turn.
+    Now,
+    /// The turn is decided; nothing has been said or written.
+    BeforeWrite,
+    /// The turn is on its way to the disk; nothing has been said.
+    AfterWrite,
+    /// After so many of the replies that do not wait for the disk.
+    Answering(u8),
+    /// The turn is on disk; nothing has been promised.
+    AfterSync,
+    /// After so many of the turn's promises.
+    Promising(u8),
+}
+
+impl fmt::Display for CrashPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now => f.write_str("at once"),
+            Self::BeforeWrite => f.write_str("before a turn is written"),
+            Self::AfterWrite => f.write_str("while a turn is written"),
+            Self::Answering(count) => write!(f, "after {count} answers"),
+            Self::AfterSync => f.write_str("after a turn is on disk"),
+            Self::Promising(count) => write!(f, "after {count} promises"),
+        }
+    }
+}
+
 impl fmt::Display for Incident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -64,12 +101,13 @@ impl fmt::Display for Incident {
             Self::PowerOff(client) => write!(f, "{client} is switched off"),
             Self::Release(client) => write!(f, "{client} leaves"),
             Self::Carry(client, link) => write!(f, "{client} is carried to {link}"),
+            Self::Inform(client) => write!(f, "{client} asks for its parameters"),
             Self::Misbehave(client, deed) => write!(f, "{client} is rude: {deed:?}"),
-            Self::Kill { down, promises: None } => {
-                write!(f, "the server is killed and gone for {down} ms")
+            Self::Kill { down, at } => {
+                write!(f, "the server is killed {at}, and gone for {down} ms")
             }
-            Self::Kill { down, promises: Some(count) } => {
-                write!(f, "the server will be killed after {count} promises, gone for {down} ms")
+            Self::LoseStore { down } => {
+                write!(f, "the server is killed, gone for {down} ms, and its store is lost")
             }
             Self::CutPower { down, battery } => {
                 let clock = if *battery { "with" } else { "without" };

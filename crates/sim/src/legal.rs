@@ -49,6 +49,8 @@ pub enum Fault {
     Forbidden(u8),
     /// The datagram is shorter than 300 octets or longer than the client takes.
     Size,
+    /// Option 80 is missing, or stands where it must not.
+    RapidCommit,
     /// It is sent to somebody else, or in another way, than § 4.1 says.
     Destination,
 }
@@ -68,19 +70,24 @@ impl fmt::Display for Fault {
             Self::RelayAgent => f.write_str("option 82 is not the request's, or not the last"),
             Self::Forbidden(code) => write!(f, "option {code} must not be there"),
             Self::Size => f.write_str("the size is out of bounds"),
+            Self::RapidCommit => f.write_str("option 80 is missing or out of place"),
             Self::Destination => f.write_str("it is sent to the wrong place"),
         }
     }
 }
 
-/// Whether `kind` can answer such a request at all.
-pub(crate) fn answers(kind: Kind, request: &Message) -> bool {
-    matches!(
-        (request.kind(), kind),
-        (Some(Kind::Discover), Kind::Offer)
-            | (Some(Kind::Request), Kind::Ack | Kind::Nak)
-            | (Some(Kind::Inform), Kind::Ack)
-    )
+/// Whether a reply can answer such a request at all.
+pub(crate) fn answers(reply: &Message, request: &Message) -> bool {
+    let is_rapid = |message: &Message| message.option(message::RAPID_COMMIT).is_some();
+    match (request.kind(), reply.kind()) {
+        (None, None)
+        | (Some(Kind::Discover), Some(Kind::Offer))
+        | (Some(Kind::Request), Some(Kind::Nak))
+        | (Some(Kind::Inform), Some(Kind::Ack)) => true,
+        (Some(Kind::Request), Some(Kind::Ack)) => !is_rapid(reply),
+        (Some(Kind::Discover), Some(Kind::Ack)) => is_rapid(reply) && is_rapid(request),
+        _ => false,
+    }
 }
 
 /// Judges one reply.
@@ -92,10 +99,13 @@ pub(crate) fn judge(
     links: &[Reach],
 ) -> Result<(), Fault> {
     let request = &heard.message;
-    let kind = reply.kind().ok_or(Fault::TypeNotFirst)?;
+    let kind = reply.kind();
     header(reply, request)?;
     addresses(reply, kind, request)?;
-    options(reply, kind, request)?;
+    match kind {
+        Some(kind) => options(reply, kind, request)?,
+        None => bootp_options(reply)?,
+    }
     let most = request
         .option(message::MAXIMUM_SIZE)
         .and_then(|value| value.try_into().ok())
@@ -104,6 +114,15 @@ pub(crate) fn judge(
         return Err(Fault::Size);
     }
     destination(reply, kind, to, heard, links)
+}
+
+/// RFC 1534 § 2: nothing that only DHCP knows.
+fn bootp_options(reply: &Message) -> Result<(), Fault> {
+    let known = |(code, _): &&(u8, Vec<u8>)| (50..=59).contains(code) || *code == 61;
+    match reply.options.iter().find(known) {
+        Some((code, _)) => Err(Fault::Forbidden(*code)),
+        None => Ok(()),
+    }
 }
 
 fn check(holds: bool, fault: Fault) -> Result<(), Fault> {
@@ -116,26 +135,36 @@ fn header(reply: &Message, request: &Message) -> Result<(), Fault> {
     check(same && reply.op == 2 && reply.hops == 0 && reply.secs == 0, Fault::Header)
 }
 
-fn addresses(reply: &Message, kind: Kind, request: &Message) -> Result<(), Fault> {
+fn addresses(reply: &Message, kind: Option<Kind>, request: &Message) -> Result<(), Fault> {
     check(reply.giaddr == request.giaddr, Fault::Relay)?;
     // RFC 2131 § 4.3.2: through a relay, a NAK has the broadcast bit set whatever was asked.
-    let flag = request.broadcast || (kind == Kind::Nak && !request.giaddr.is_unspecified());
+    let flag = request.broadcast || (kind == Some(Kind::Nak) && !request.giaddr.is_unspecified());
     check(reply.broadcast == flag && reply.reserved == 0, Fault::Relay)?;
     let none = Ipv4Addr::UNSPECIFIED;
     let informs = request.kind() == Some(Kind::Inform);
     let ciaddr = match kind {
-        Kind::Ack => reply.ciaddr == request.ciaddr || reply.ciaddr == none,
+        Some(Kind::Ack) | None => reply.ciaddr == request.ciaddr || reply.ciaddr == none,
         _ => reply.ciaddr == none,
     };
     check(ciaddr, Fault::Ciaddr)?;
     let asked = request.address(message::REQUESTED_ADDRESS).unwrap_or(request.ciaddr);
+    let is_address = link_of(reply.yiaddr).is_some();
+    let without = reply.yiaddr == none && prefers_ipv6(reply, request);
     let yiaddr = match kind {
-        Kind::Offer => link_of(reply.yiaddr).is_some(),
-        Kind::Ack if informs => reply.yiaddr == none,
-        Kind::Ack => reply.yiaddr == asked,
+        Some(Kind::Offer) => is_address || without,
+        Some(Kind::Ack) if informs => reply.yiaddr == none,
+        Some(Kind::Ack) if request.kind() == Some(Kind::Request) => reply.yiaddr == asked,
+        Some(Kind::Ack) | None => is_address,
         _ => reply.yiaddr == none,
     };
     check(yiaddr, Fault::Yiaddr)
+}
+
+/// RFC 8925 § 3.3: told only whom asks for it.
+fn prefers_ipv6(reply: &Message, request: &Message) -> bool {
+    let code = message::IPV6_ONLY_PREFERRED;
+    let asks = request.option(message::PARAMETERS).is_some_and(|codes| codes.contains(&code));
+    asks && reply.option(code).is_some()
 }
 
 fn options(reply: &Message, kind: Kind, request: &Message) -> Result<(), Fault> {
@@ -146,6 +175,8 @@ fn options(reply: &Message, kind: Kind, request: &Message) -> Result<(), Fault> 
         request.address(message::SERVER_ID).filter(|_| request.kind() != Some(Kind::Inform));
     check(named.is_none_or(|named| named == server), Fault::ServerId)?;
     check(reply.option(message::CLIENT_ID) == request.option(message::CLIENT_ID), Fault::ClientId)?;
+    let rapid = kind == Kind::Ack && request.kind() == Some(Kind::Discover);
+    check(reply.option(message::RAPID_COMMIT).is_some() == rapid, Fault::RapidCommit)?;
     let agent = reply.option(message::RELAY_AGENT);
     check(agent == request.option(message::RELAY_AGENT), Fault::RelayAgent)?;
     let last = reply.options.last().map(|(code, _)| *code);
@@ -191,12 +222,13 @@ fn lease_times(reply: &Message, kind: Kind, request: &Message) -> Result<(), Fau
 /// RFC 2131 § 4.1 on where a reply goes.
 fn destination(
     reply: &Message,
-    kind: Kind,
+    kind: Option<Kind>,
     to: Destination,
     heard: &Heard,
     links: &[Reach],
 ) -> Result<(), Fault> {
     let request = &heard.message;
+    let is_nak = kind == Some(Kind::Nak);
     let (target, mac) = match to {
         Destination::Link { target, mac, .. } => (target, Some(mac)),
         Destination::Routed { target, .. } => (target, None),
@@ -211,7 +243,7 @@ fn destination(
             .is_some_and(|link| links.get(usize::from(link.0)) == Some(&Reach::Direct));
         // The letter of § 4.3.2 has a NAK without giaddr broadcast, also where nobody hears it:
         // the answer to a renewal that came around a relay.
-        check(direct || (kind == Kind::Nak && everybody), Fault::Destination)?;
+        check(direct || (is_nak && everybody), Fault::Destination)?;
     }
     let own_mac = mac.is_none_or(|mac| mac == Mac(request.mac()));
     // INFORM without ciaddr is answered where it came from.
@@ -221,7 +253,7 @@ fn destination(
     };
     let is_routed = matches!(to, Destination::Routed { .. })
         && links.get(usize::from(heard.link.0)) != Some(&Reach::Direct);
-    let right = if kind == Kind::Nak && !is_routed {
+    let right = if is_nak && !is_routed {
         everybody
     } else if !address.is_unspecified() {
         *target.ip() == address && own_mac

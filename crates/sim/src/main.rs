@@ -22,8 +22,11 @@ struct Arguments {
     /// Runs seeds on all cores for so many minutes, from a seed that the clock chooses.
     #[arg(long, group = "what", value_name = "MINUTES")]
     swarm: Option<u64>,
-    /// Stops a run after so many steps.
-    #[arg(long, default_value_t = STEPS_MAX)]
+    /// Lets each run last so many hours of simulated time, with trouble all the while.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    hours: Option<u64>,
+    /// Stops a run after so many steps; zero for no limit but one that no run reaches.
+    #[arg(long, default_value_t = 0)]
     steps: u64,
     /// Prints the whole history, also of a run without a failure.
     #[arg(long)]
@@ -34,6 +37,19 @@ struct Arguments {
     /// Runs a failing plan at most so often to make it smaller.
     #[arg(long, default_value_t = 3_000)]
     shrink: u32,
+}
+
+impl Arguments {
+    fn plan(&self, seed: u64) -> Plan {
+        self.hours.map_or_else(|| Plan::new(seed), |hours| Plan::lasting(seed, hours))
+    }
+
+    fn steps(&self) -> u64 {
+        match self.steps {
+            0 => STEPS_MAX * self.hours.unwrap_or(1),
+            steps => steps,
+        }
+    }
 }
 
 fn seeds(text: &str) -> Result<(u64, u64), String> {
@@ -59,8 +75,8 @@ fn main() -> ExitCode {
 }
 
 fn run_one(seed: u64, arguments: &Arguments) -> bool {
-    let plan = Plan::new(seed);
-    let outcome = run(&plan, arguments.steps, arguments.verbose);
+    let plan = arguments.plan(seed);
+    let outcome = run(&plan, arguments.steps(), arguments.verbose);
     outcome.lines.iter().for_each(|line| println!("{line}"));
     println!("seed {seed}: {} steps, history {:016x}", outcome.steps, outcome.hash);
     println!("{}", outcome.reached);
@@ -71,8 +87,8 @@ fn run_one(seed: u64, arguments: &Arguments) -> bool {
 fn explain(plan: &Plan, outcome: &Outcome, arguments: &Arguments) -> bool {
     let Some(failure) = &outcome.failure else { return false };
     println!("seed {} fails {failure}", plan.seed);
-    let (small, runs) = shrink(plan, &failure.rule, arguments.steps, arguments.shrink);
-    let last = run(&small, arguments.steps, true);
+    let (small, runs) = shrink(plan, &failure.rule, arguments.steps(), arguments.shrink);
+    let last = run(&small, arguments.steps(), true);
     println!("made smaller in {runs} runs:\n{small}");
     last.lines.iter().for_each(|line| println!("{line}"));
     if let Some(failure) = last.failure {
@@ -125,7 +141,7 @@ fn run_many(from: u64, to: u64, minutes: Option<u64>, arguments: &Arguments) -> 
             if seed >= to {
                 break;
             }
-            let outcome = run_checked(seed, arguments.steps, limit.is_some());
+            let outcome = run_checked(seed, arguments, limit.is_some());
             done.add(seed, &outcome);
             if outcome.failure.is_some() && !arguments.survey {
                 stop.store(true, Ordering::Relaxed);
@@ -153,11 +169,11 @@ fn run_many(from: u64, to: u64, minutes: Option<u64>, arguments: &Arguments) -> 
 }
 
 /// Runs a seed; in a swarm, now and then twice, to see that it is one history.
-fn run_checked(seed: u64, steps: u64, swarm: bool) -> Outcome {
-    let plan = Plan::new(seed);
-    let outcome = run(&plan, steps, false);
+fn run_checked(seed: u64, arguments: &Arguments, swarm: bool) -> Outcome {
+    let plan = arguments.plan(seed);
+    let outcome = run(&plan, arguments.steps(), false);
     if swarm && seed.is_multiple_of(64) {
-        let again = run(&plan, steps, false);
+        let again = run(&plan, arguments.steps(), false);
         assert_eq!(outcome.hash, again.hash, "seed {seed} has two histories");
     }
     outcome

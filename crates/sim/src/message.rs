@@ -6,11 +6,14 @@ use core::net::Ipv4Addr;
 
 const MAGIC: [u8; 4] = [99, 130, 83, 99];
 const OPTIONS_AT: usize = 240;
+const SNAME: core::ops::Range<usize> = 44..108;
+const FILE: core::ops::Range<usize> = 108..236;
 
 pub(crate) const SUBNET_MASK: u8 = 1;
 pub(crate) const HOST_NAME: u8 = 12;
 pub(crate) const REQUESTED_ADDRESS: u8 = 50;
 pub(crate) const LEASE_TIME: u8 = 51;
+pub(crate) const OVERLOAD: u8 = 52;
 pub(crate) const MESSAGE_TYPE: u8 = 53;
 pub(crate) const SERVER_ID: u8 = 54;
 pub(crate) const PARAMETERS: u8 = 55;
@@ -19,7 +22,10 @@ pub(crate) const MAXIMUM_SIZE: u8 = 57;
 pub(crate) const RENEWAL_TIME: u8 = 58;
 pub(crate) const REBINDING_TIME: u8 = 59;
 pub(crate) const CLIENT_ID: u8 = 61;
+pub(crate) const RAPID_COMMIT: u8 = 80;
+pub(crate) const FQDN: u8 = 81;
 pub(crate) const RELAY_AGENT: u8 = 82;
+pub(crate) const IPV6_ONLY_PREFERRED: u8 = 108;
 
 /// Option 53.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,6 +95,8 @@ pub(crate) struct Message {
     pub chaddr: [u8; 16],
     /// Code and value in the order of the wire; an END is not among them.
     pub options: Vec<(u8, Vec<u8>)>,
+    /// Further options, in `file` and `sname` (option 52).
+    pub elsewhere: Vec<(u8, Vec<u8>)>,
 }
 
 /// Why bytes are not a message that a strict reader accepts.
@@ -135,7 +143,13 @@ impl Message {
             giaddr: Ipv4Addr::UNSPECIFIED,
             chaddr,
             options: vec![(MESSAGE_TYPE, vec![kind.code()])],
+            elsewhere: Vec::new(),
         }
+    }
+
+    /// A request of a BOOTP client: no option tells its type.
+    pub(crate) fn bootp(xid: u32, mac: [u8; 6]) -> Self {
+        Self { options: Vec::new(), ..Self::request(Kind::Discover, xid, mac) }
     }
 
     /// Adds an option behind the others.
@@ -150,7 +164,8 @@ impl Message {
     }
 
     pub(crate) fn option(&self, code: u8) -> Option<&[u8]> {
-        self.options.iter().find(|(found, _)| *found == code).map(|(_, value)| value.as_slice())
+        let mut all = self.options.iter().chain(&self.elsewhere);
+        all.find(|(found, _)| *found == code).map(|(_, value)| value.as_slice())
     }
 
     pub(crate) fn address(&self, code: u8) -> Option<Ipv4Addr> {
@@ -189,12 +204,15 @@ impl Message {
         }
         bytes[28..44].copy_from_slice(&self.chaddr);
         bytes[236..240].copy_from_slice(&MAGIC);
-        for (code, value) in &self.options {
-            bytes.push(*code);
-            bytes.push(value.len() as u8);
-            bytes.extend_from_slice(value);
+        let (mut options, further) = (options(&self.options), options(&self.elsewhere));
+        if further.len() <= SNAME.len() && !self.elsewhere.is_empty() {
+            bytes[SNAME][..further.len()].copy_from_slice(&further);
+            options.splice(options.len() - 1.., [OVERLOAD, 1, 2, 255]);
+        } else if !self.elsewhere.is_empty() {
+            bytes[FILE][..further.len()].copy_from_slice(&further);
+            options.splice(options.len() - 1.., [OVERLOAD, 1, 1, 255]);
         }
-        bytes.push(255);
+        bytes.extend_from_slice(&options);
         bytes.resize(bytes.len().max(300), 0);
         bytes
     }
@@ -205,7 +223,24 @@ impl Message {
         if header[236..240] != MAGIC {
             return Err(Illegal::NoMagic);
         }
-        Ok(Self { options: decode_options(options)?, ..Self::glean(header) })
+        let mut message = Self { options: decode_options(options)?, ..Self::glean(header) };
+        let overload = message.option(OVERLOAD).and_then(<[u8]>::first).copied().unwrap_or(0);
+        for (bit, field) in [(1, FILE), (2, SNAME)] {
+            if overload & bit != 0 {
+                let further = decode_options(&header[field])?;
+                further.into_iter().for_each(|(code, value)| message.join(code, value));
+            }
+        }
+        Ok(message)
+    }
+
+    /// RFC 3396: what goes on in another field belongs to what began in this one.
+    fn join(&mut self, code: u8, value: Vec<u8>) {
+        let mut all = self.options.iter_mut().chain(&mut self.elsewhere);
+        match all.find(|(found, _)| *found == code) {
+            Some((_, begun)) => begun.extend(value),
+            None => self.elsewhere.push((code, value)),
+        }
     }
 
     /// What can be seen of bytes that are perhaps no message: a header, no options.
@@ -230,8 +265,20 @@ impl Message {
             giaddr: address(24),
             chaddr: core::array::from_fn(|at| header[28 + at]),
             options: Vec::new(),
+            elsewhere: Vec::new(),
         }
     }
+}
+
+/// The octets of one field, with its END.
+fn options(options: &[(u8, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (code, value) in options {
+        bytes.extend_from_slice(&[*code, value.len() as u8]);
+        bytes.extend_from_slice(value);
+    }
+    bytes.push(255);
+    bytes
 }
 
 /// RFC 3396 joins neighbours with the same code; anything else that repeats is refused.
@@ -290,6 +337,17 @@ mod tests {
         };
         assert_eq!(with(238, 0), Err(Illegal::NoMagic));
         assert_eq!(with(299, 7), Err(Illegal::RubbishAfterEnd));
+    }
+
+    #[test]
+    fn options_in_other_fields_are_read_back() {
+        let mut message = Message::request(Kind::Discover, 7, [2, 0, 0, 0, 0, 9]);
+        message.elsewhere = vec![(HOST_NAME, b"host-9".to_vec())];
+        let bytes = message.encode();
+        assert_eq!(Message::decode(&bytes).unwrap().option(HOST_NAME), Some(&b"host-9"[..]));
+        message.elsewhere = vec![(HOST_NAME, vec![65; 100])];
+        let bytes = message.encode();
+        assert_eq!(Message::decode(&bytes).unwrap().option(HOST_NAME), Some(&[65; 100][..]));
     }
 
     #[test]

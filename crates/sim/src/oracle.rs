@@ -10,15 +10,16 @@ use core::net::{Ipv4Addr, SocketAddrV4};
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use leasehold_dhcp::Destination;
+use leasehold_dhcp::{Destination, ProbeAnswer};
 
 use crate::client::{Client, ClientId, Identity};
 use crate::clock::Moment;
 use crate::disk::Disk;
 use crate::legal::{self, Fault, Heard};
+use crate::loss::Loss;
 use crate::message::{self, Illegal, Kind, Message};
 use crate::site::{Site, SiteChange};
-use crate::topology::{LinkId, Reach};
+use crate::topology::{LinkId, Reach, Relays, link_of};
 
 /// What no run may show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +119,17 @@ pub(crate) struct View<'a> {
     pub site: &'a Site,
 }
 
+impl View<'_> {
+    /// Whether an address of another link is meant where two servers share a link: only the one
+    /// that has given it knows how it came there.
+    fn is_between_servers(&self, link: LinkId, address: Ipv4Addr) -> bool {
+        let reach = self.links.get(usize::from(link.0));
+        let shared =
+            matches!(reach, Some(Reach::Relayed { relays: Relays::Two | Relays::Any, .. }));
+        shared && link_of(address) != Some(link)
+    }
+}
+
 /// Who is behind a request.
 #[derive(Clone, Debug)]
 struct Asked {
@@ -160,6 +172,11 @@ pub(crate) struct Oracle {
     /// Leases that the administrator took away, or that their clients gave up, until they get
     /// them again.
     revoked: BTreeSet<(ClientId, Ipv4Addr)>,
+    /// What the judge knows of a lost store and of probes.
+    loss: Loss,
+    /// Clients whose newest ACK answers an old copy of a request: a server cannot tell, and may
+    /// believe that they have moved.
+    strayed: BTreeSet<ClientId>,
     /// Revoked leases that a renewal by unicast has brought back: it does not tell on which link
     /// its client is, and the server of another one may have answered.
     astray: BTreeSet<(ClientId, Ipv4Addr)>,
@@ -190,6 +207,34 @@ impl Oracle {
         self.strangers.retain(|p| !(same(&p.identity, &identity) && p.address == address));
     }
 
+    /// The server was started; without its store, it has to probe until this moment.
+    pub(crate) fn started(&mut self, suspects_until: Option<Moment>) {
+        self.loss.started(suspects_until);
+    }
+
+    /// The store is lost: the server can know of no lease that was promised before.
+    pub(crate) fn forget_leases(&mut self, now: Moment, clients: &[Client]) {
+        let leases = clients.iter().filter_map(|one| Some((one.id, one.lease(now)?.address)));
+        let promised = self.promises.iter().map(|(client, promise)| (*client, promise.address));
+        self.loss.forget(leases.chain(promised));
+        self.strangers.clear();
+    }
+
+    /// The server asked the link for an address.
+    pub(crate) fn probed(&mut self, now: Moment, address: Ipv4Addr) {
+        self.loss.probed(now, address);
+    }
+
+    /// The server heard an answer to that.
+    pub(crate) fn probe_answered(&mut self, now: Moment, answer: &ProbeAnswer) {
+        self.loss.answered(now, answer);
+    }
+
+    /// The server found that answers to its probes mean nothing.
+    pub(crate) fn distrusts_answers(&mut self) {
+        self.loss.distrusts_answers();
+    }
+
     /// The administrator changed the configuration.
     pub(crate) fn reconfigured(&mut self, now: Moment, change: SiteChange) {
         if matches!(change, SiteChange::Static { .. }) {
@@ -211,50 +256,67 @@ impl Oracle {
         view: &View<'_>,
     ) -> Result<ClientId, (Rule, String)> {
         let message = reply.message;
-        let kind = message.kind().ok_or((Rule::Illegal(Fault::TypeNotFirst), String::new()))?;
+        let kind = message.kind();
         let asked = self.asked(message, kind)?;
         if asked.heard.rubbish {
+            let nobody = Identity { mac: message.mac(), client_id: Vec::new() };
+            self.loss.given(message.yiaddr, &nobody, view.clients);
             return Ok(asked.sender);
         }
-        legal::judge(message, reply.octets, reply.to, &asked.heard, view.links)
-            .map_err(|fault| (Rule::Illegal(fault), format!("{kind} to {}", asked.sender)))?;
+        legal::judge(message, reply.octets, reply.to, &asked.heard, view.links).map_err(
+            |fault| (Rule::Illegal(fault), format!("{} to {}", name_of(kind), asked.sender)),
+        )?;
+        let informs = asked.heard.message.kind() == Some(Kind::Inform);
         match kind {
-            Kind::Offer => self.offered(message, &asked, view)?,
-            Kind::Ack if asked.heard.message.kind() == Some(Kind::Request) => {
-                self.promised(reply, &asked, view)?;
-            }
-            Kind::Nak => self.naked(message, &asked, view)?,
+            // Who prefers IPv6 is offered no address.
+            Some(Kind::Offer) if message.yiaddr.is_unspecified() => {}
+            Some(Kind::Offer) => self.offered(message, &asked, view)?,
+            Some(Kind::Ack) | None if !informs => self.promised(reply, &asked, view)?,
+            Some(Kind::Nak) => self.naked(message, &asked, view)?,
             _ => {}
         }
         Ok(asked.sender)
     }
 
     /// The newest request that such a reply can answer.
-    fn asked(&self, reply: &Message, kind: Kind) -> Result<Asked, (Rule, String)> {
+    fn asked(&self, reply: &Message, kind: Option<Kind>) -> Result<Asked, (Rule, String)> {
         let key = (reply.xid, reply.mac());
         let all = self.asked.get(&key).map_or(&[][..], Vec::as_slice);
         let fits = |asked: &&Asked| {
             let request = &asked.heard.message;
-            asked.heard.rubbish || (legal::answers(kind, request) && request.giaddr == reply.giaddr)
+            asked.heard.rubbish
+                || (legal::answers(reply, request) && request.giaddr == reply.giaddr)
         };
         let found = all.iter().rev().find(fits).cloned();
-        found.ok_or_else(|| (Rule::Unasked, format!("{kind} with xid {:08x}", reply.xid)))
+        found
+            .ok_or_else(|| (Rule::Unasked, format!("{} with xid {:08x}", name_of(kind), reply.xid)))
+    }
+
+    /// Whether a reply like this can only answer rubbish.
+    pub(crate) fn heard_rubbish(&self, reply: &Message) -> bool {
+        let all = self.asked.get(&(reply.xid, reply.mac())).map_or(&[][..], Vec::as_slice);
+        !all.is_empty() && all.iter().all(|asked| asked.heard.rubbish)
     }
 
     fn offered(
-        &self,
+        &mut self,
         offer: &Message,
         asked: &Asked,
         view: &View<'_>,
     ) -> Result<(), (Rule, String)> {
-        self.configured(offer.yiaddr, asked, view)?;
-        match self.claimant(offer.yiaddr, &asked.identity, view) {
-            None => Ok(()),
-            Some(owner) => Err((
-                Rule::OfferedTaken,
-                format!("{} to {}, held by {owner}", offer.yiaddr, asked.sender),
-            )),
+        let address = offer.yiaddr;
+        self.configured(address, asked, view)?;
+        if let Some(owner) = self.claimant(address, &asked.identity, view) {
+            let detail = format!("{address} to {}, held by {owner}", asked.sender);
+            return Err((Rule::OfferedTaken, detail));
         }
+        // A static lease is not probed: it is the administrator's word.
+        let careless = self.loss.carelessness(address, &asked.identity, view);
+        if let Some(detail) = careless.filter(|_| !view.site.is_static(address)) {
+            return Err((Rule::OfferedTaken, format!("{address} {detail}")));
+        }
+        self.loss.given(address, &asked.identity, view.clients);
+        Ok(())
     }
 
     fn promised(
@@ -274,7 +336,10 @@ impl Oracle {
             let detail = format!("{address} to {}, held by {owner}", asked.sender);
             return Err((Rule::TwoOwners, detail));
         }
-        let lease = Duration::from_secs(u64::from(ack.seconds(message::LEASE_TIME).unwrap_or(0)));
+        self.loss.given(address, &asked.identity, view.clients);
+        // A BOOTP client has its address for ever.
+        let seconds = ack.seconds(message::LEASE_TIME).unwrap_or(u32::MAX);
+        let lease = Duration::from_secs(u64::from(seconds));
         // A promise that was on its way for longer than it lasts is none any more.
         let over = asked.at.after(lease) <= view.now;
         let freed = self.freed.get(&(name(&asked.identity), address));
@@ -282,26 +347,37 @@ impl Oracle {
         if over || freed.is_some_and(|freed| *freed >= asked.at) {
             return Ok(());
         }
+        let awaited = client.awaits_ack().filter(|exchange| exchange.xid == ack.xid);
+        // Who has gone on to another exchange, or is rude and has two, may have another address on
+        // disk by now.
+        let is_rude = self.rude.contains(&client.id);
+        let is_own = same(&client.identity, &asked.identity);
+        let went_on = is_own && (is_rude || awaited.is_none());
         let removed = self.revoked.contains(&(client.id, address)) || !view.looks_inside;
-        if !removed && !view.disk.holds(address, &asked.identity) {
+        if !removed && !went_on && !view.disk.holds(address, &asked.identity) {
             return Err((Rule::NotDurable, format!("{address} to {}", asked.sender)));
         }
-        let awaited = client.awaits_ack().filter(|exchange| exchange.xid == ack.xid);
         if let Some(exchange) = awaited {
             let until = exchange.began.after(lease);
             self.promises.insert(client.id, Promise { xid: ack.xid, address, until });
-            let was_revoked = self.revoked.remove(&(client.id, address));
+            let was_forgotten = self.loss.known_again(client.id, address);
+            let was_revoked = self.revoked.remove(&(client.id, address)) || was_forgotten;
             if !asked.heard.unicast {
                 self.astray.remove(&(client.id, address));
             } else if was_revoked {
                 self.astray.insert((client.id, address));
             }
         }
-        if self.rude.contains(&client.id) {
-            if same(&client.identity, &asked.identity) {
+        self.strangers.retain(|promise| !same(&promise.identity, &asked.identity));
+        if is_own && awaited.is_none() {
+            self.strayed.insert(client.id);
+        } else {
+            self.strayed.remove(&client.id);
+        }
+        if is_rude {
+            if is_own {
                 self.moved.insert(client.id, address);
             }
-            self.strangers.retain(|promise| !same(&promise.identity, &asked.identity));
             if awaited.is_none() {
                 let (identity, until) = (asked.identity.clone(), asked.at.after(lease));
                 self.strangers.push(StrangersPromise { identity, address, until });
@@ -322,6 +398,11 @@ impl Oracle {
             || lease.link != client.link
             || self.is_void(client.id, address)
             || self.astray.contains(&(client.id, address))
+            || self.strayed.contains(&client.id)
+            || view.is_between_servers(asked.heard.link, address)
+            || self.loss.excuses_nak(client.id, address)
+            || (self.loss.is_forgotten(client.id, address)
+                && !view.site.gives(client.link, view.links, is, address))
             || !view.site.leaves(asked.heard.link, is, address)
             || self.forbidden_since(client.id, address, lease.granted);
         if excused {
@@ -343,7 +424,7 @@ impl Oracle {
         // is.
         let links = (0..).map(LinkId).zip(view.links).map(|(link, _)| link);
         let mut links = links.filter(|link| asked.heard.unicast || *link == asked.heard.link);
-        if links.any(|link| view.site.gives(link, is, address)) {
+        if links.any(|link| view.site.gives(link, view.links, is, address)) {
             return Ok(());
         }
         Err((Rule::NotConfigured, format!("{address} to {}", asked.sender)))
@@ -352,7 +433,8 @@ impl Oracle {
     /// Who else has a claim to an address.
     fn claimant(&self, address: Ipv4Addr, identity: &Identity, view: &View<'_>) -> Option<String> {
         for client in view.clients {
-            if same(&client.identity, identity) || self.is_void(client.id, address) {
+            let forgotten = self.loss.is_forgotten(client.id, address);
+            if same(&client.identity, identity) || self.is_void(client.id, address) || forgotten {
                 continue;
             }
             let holds = client.lease(view.now).is_some_and(|lease| lease.address == address);
@@ -394,6 +476,10 @@ impl Oracle {
             _ => false,
         })
     }
+}
+
+fn name_of(kind: Option<Kind>) -> String {
+    kind.map_or_else(|| "BOOTREPLY".to_owned(), |kind| kind.to_string())
 }
 
 /// Reads a reply as strictly as a careful client could.

@@ -7,15 +7,15 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::client::{ClientId, Habits, Identity, Mischief};
+use crate::client::{ClientId, Habits, Identity};
 use crate::clock::Moment;
-use crate::disk::Sickness;
 use crate::incident::Incident;
 use crate::network::Weather;
 use crate::planted::Bug;
 use crate::random::Random;
-use crate::site::{OUTSIDE_FIRST, PoolSite, RANGE_FIRST, ServerSite, Site, SiteChange};
-use crate::topology::{LinkId, Reach};
+use crate::site::{PoolSite, RANGE_FIRST, ServerSite, Site};
+use crate::topology::{LinkId, Reach, Relays};
+use crate::troubles::TROUBLES;
 
 /// One client of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,18 +59,34 @@ pub struct Plan {
     pub planted: Option<Bug>,
 }
 
-/// How long the calm at the end is: time for leases and quarantines to run out.
-const CALM: Duration = Duration::from_secs(3_000);
+/// How long the calm at the end is: time for the longest lease to run out, and for its client to
+/// get another.
+const CALM: Duration = Duration::from_secs(1_500);
 
 impl Plan {
-    /// The plan of a seed.
+    /// The plan of a seed: up to forty minutes of trouble, then the calm.
     #[must_use]
     pub fn new(seed: u64) -> Self {
+        Self::draw(seed, None)
+    }
+
+    /// The plan of a seed that lasts so many hours.
+    #[must_use]
+    pub fn lasting(seed: u64, hours: u64) -> Self {
+        Self::draw(seed, Some(hours))
+    }
+
+    fn draw(seed: u64, hours: Option<u64>) -> Self {
         let mut draft = Draft::new(seed);
         let mut incidents = Vec::new();
+        if let Some(hours) = hours {
+            draft.calm = Moment(0).after(Duration::from_secs(hours * 3_600).saturating_sub(CALM));
+        }
+        // As much trouble in each half hour as a short plan has.
+        let rounds = hours.map_or(1, |hours| 2 * hours);
         for trouble in TROUBLES {
             if draft.random.chance(400) {
-                trouble(&mut draft, &mut incidents);
+                (0..rounds).for_each(|_| trouble(&mut draft, &mut incidents));
             }
         }
         incidents.push((draft.calm, Incident::Calm));
@@ -160,49 +176,37 @@ impl fmt::Display for Plan {
     }
 }
 
-type Trouble = fn(&mut Draft, &mut Vec<(Moment, Incident)>);
-
-const TROUBLES: [Trouble; 11] = [
-    comings_and_goings,
-    moves,
-    kills,
-    power_cuts,
-    suspensions,
-    disk_failures,
-    clock_steps,
-    cuts,
-    reconfigurations,
-    removals,
-    rudeness,
-];
-
 /// What is known of a plan while it is drawn.
-struct Draft {
-    random: Random,
-    links: Vec<Reach>,
-    site: Site,
-    clients: Vec<ClientPlan>,
-    calm: Moment,
+pub(crate) struct Draft {
+    pub random: Random,
+    pub links: Vec<Reach>,
+    pub site: Site,
+    pub clients: Vec<ClientPlan>,
+    pub calm: Moment,
+    /// The clients that do rude deeds.
+    pub rude: Vec<ClientId>,
 }
 
 impl Draft {
     fn new(seed: u64) -> Self {
         let mut random = Random::new(seed).fork(1);
         let links: Vec<Reach> = (0..random.within(1, 3))
-            .map(|_| match random.within(0, 3) {
-                0 | 1 => Reach::Direct,
-                2 => Reach::Relayed { information: false },
-                _ => Reach::Relayed { information: true },
+            .map(|_| match random.chance(500) {
+                true => Reach::Direct,
+                false => Reach::Relayed {
+                    information: random.chance(500),
+                    relays: random.pick(&[Relays::One, Relays::One, Relays::Two, Relays::Any]),
+                },
             })
             .collect();
         let lease_time = random.pick(&[30, 60, 120, 300, 600]);
         let site = draw_site(&mut random, links.len(), lease_time);
         let clients = draw_clients(&mut random, links.len());
         let calm = Moment(1_000 * random.within(600, 2_400));
-        Self { random, links, site, clients, calm }
+        Self { random, links, site, clients, calm, rude: Vec::new() }
     }
 
-    fn weather(&mut self) -> Weather {
+    pub(crate) fn weather(&mut self) -> Weather {
         match self.random.within(0, 2) {
             0 => Weather::CALM,
             1 => Weather { loss: 50, duplicates: 50, delay: 50, strays: 20, stray_delay: 8_000 },
@@ -216,19 +220,19 @@ impl Draft {
         }
     }
 
-    fn moment(&mut self) -> Moment {
+    pub(crate) fn moment(&mut self) -> Moment {
         Moment(self.random.within(2_000, self.calm.0 - 1))
     }
 
-    fn client(&mut self) -> ClientId {
+    pub(crate) fn client(&mut self) -> ClientId {
         ClientId(self.random.index(self.clients.len()) as u16)
     }
 
-    fn link(&mut self) -> LinkId {
+    pub(crate) fn link(&mut self) -> LinkId {
         LinkId(self.random.index(self.links.len()) as u8)
     }
 
-    fn times(&mut self, most: u64) -> u64 {
+    pub(crate) fn times(&mut self, most: u64) -> u64 {
         self.random.within(1, most)
     }
 }
@@ -248,32 +252,52 @@ fn draw_site(random: &mut Random, links: usize, lease_time: u32) -> Site {
             lease_time,
             authoritative: random.chance(700),
             detects_conflicts: random.chance(500),
+            rapid_commit: random.chance(500),
+            ipv6_only: random.chance(300).then_some(300),
+            bootp: random.chance(500),
         })
         .collect();
-    Site { servers, pools, statics: BTreeMap::new() }
+    Site { servers, pools, statics: BTreeMap::new(), chatty: random.chance(300) }
 }
 
 fn draw_clients(random: &mut Random, links: usize) -> Vec<ClientPlan> {
     let count = random.pick(&[2, 4, 8, 16]);
     let mut clients: Vec<ClientPlan> = Vec::new();
     for number in 0..count {
-        let identity = draw_identity(random, number, &clients);
+        let mut identity = draw_identity(random, number, &clients);
+        let mut habits = draw_habits(random);
+        // A BOOTP client has neither options nor a twin that differs in them.
+        let mac = [2, 0, 0, 0, 0, number];
+        if random.chance(60) && identity.mac == mac {
+            identity = Identity { mac, client_id: Vec::new() };
+            habits = Habits { bootp: true, ..Habits::default() };
+        }
         clients.push(ClientPlan {
             identity,
-            habits: Habits {
-                broadcast: random.chance(300),
-                checks: random.chance(500),
-                remembers: random.chance(600),
-                trusts_memory: random.chance(500),
-                renews_with_server: random.chance(100),
-                ..Habits::default()
-            },
+            habits,
             link: LinkId(random.index(links) as u8),
             starts: Some(Moment(random.within(0, 60_000))),
             cloned: false,
         });
     }
     clients
+}
+
+fn draw_habits(random: &mut Random) -> Habits {
+    Habits {
+        broadcast: random.chance(300),
+        checks: random.chance(500),
+        remembers: random.chance(600),
+        trusts_memory: random.chance(500),
+        renews_with_server: random.chance(100),
+        rapid: random.chance(250),
+        ipv6_only: random.chance(100),
+        lease_time: random.chance(250).then(|| random.pick(&[20, 45, 600, 3_600, 86_400])),
+        fqdn: random.chance(300),
+        overloads: random.chance(100),
+        small: random.chance(200),
+        ..Habits::default()
+    }
 }
 
 /// Most have an Ethernet address of their own; some share it and differ in option 61 (a machine
@@ -290,179 +314,4 @@ fn draw_identity(random: &mut Random, number: u8, others: &[ClientPlan]) -> Iden
             None => Identity { mac, client_id: own },
         },
     }
-}
-
-fn comings_and_goings(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
-    for _ in 0..draft.times(40) {
-        let (at, client) = (draft.moment(), draft.client());
-        let off = if draft.random.chance(500) {
-            Incident::Release(client)
-        } else {
-            Incident::PowerOff(client)
-        };
-        let longest = draft.random.pick(&[5_000, 60_000, 900_000]);
-        let back = at.after(Duration::from_millis(draft.random.within(10, longest)));
-        incidents.push((at, off));
-        incidents.push((back.min(draft.calm), Incident::PowerOn(client)));
-    }
-}
-
-fn moves(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
-    for _ in 0..draft.times(10) {
-        let incident = Incident::Carry(draft.client(), draft.link());
-        incidents.push((draft.moment(), incident));
-    }
-}
-
-fn kills(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
-    for _ in 0..draft.times(12) {
-        let down = draft.random.pick(&[1, 500, 20_000, 200_000]);
-        let promises = draft.random.chance(400).then(|| draft.random.within(0, 3) as u8);
-        incidents.push((draft.moment(), Incident::Kill { down, promises }));
-    }
-}
-
-fn power_cuts(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
-    for _ in 0..draft.times(4) {
-        let down = draft.random.pick(&[5_000, 60_000, 400_000]);
-        let battery = draft.random.chance(600);
-        let at = draft.moment();
-        incidents.push((at, Incident::CutPower { down, battery }));
-        if !battery {
-            // The time server is reached some time after the machine is back.
-            let synchronised = down + draft.random.within(1, 600_000);
-            incidents.push((
-                at.after(Duration::from_millis(synchronised)).min(draft.calm),
-                Incident::SetClock(0),
-            ));
-        }
-    }
-}
-
-fn suspensions(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
-    for _ in 0..draft.times(4) {
-        let millis = draft.random.pick(&[2_000, 60_000, 700_000]);
-        incidents.push((draft.moment(), Incident::Suspend(millis)));
-    }
-}
-
-fn disk_failures(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
-    for _ in 0..draft.times(6) {
-        let sickness = draft.random.pick(&[Sickness::Full, Sickness::SyncFails]);
-        let at = draft.moment();
-        let longest = draft.random.pick(&[50, 10_000, 400_000]);
-        let heals = at.after(Duration::from_millis(draft.random.within(1, longest)));
-        incidents.push((at, Incident::Sicken(sickness)));
-        incidents.push((heals.min(draft.calm), Incident::HealDisk));
-    }
-}
-
-fn clock_steps(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
-    const TEN_YEARS: i64 = 315_360_000;
-    for _ in 0..draft.times(5) {
-        let error = draft.random.pick(&[-TEN_YEARS, -3_600, -7, 0, 7, 3_600, TEN_YEARS]);
-        incidents.push((draft.moment(), Incident::SetClock(error)));
-    }
-}
-
-fn cuts(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
-    for _ in 0..draft.times(5) {
-        let (at, link) = (draft.moment(), draft.link());
-        let longest = draft.random.pick(&[3_000, 60_000, 900_000]);
-        let joined = at.after(Duration::from_millis(draft.random.within(1, longest)));
-        incidents.push((at, Incident::Cut(link)));
-        incidents.push((joined.min(draft.calm), Incident::Join(link)));
-        let weather = draft.weather();
-        incidents.push((draft.moment(), Incident::Weather(weather)));
-    }
-}
-
-fn reconfigurations(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
-    for _ in 0..draft.times(14) {
-        let change = draw_change(draft);
-        incidents.push((draft.moment(), Incident::Reconfigure(change)));
-    }
-}
-
-fn removals(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
-    for _ in 0..draft.times(6) {
-        let client = draft.client();
-        incidents.push((draft.moment(), Incident::RemoveLease(client)));
-    }
-}
-
-fn draw_change(draft: &mut Draft) -> SiteChange {
-    let (link, other) = (draft.link(), draft.link());
-    match draft.random.within(0, 9) {
-        0..=2 => {
-            let first = RANGE_FIRST + draft.random.within(0, 10) as u8;
-            let last = first + draft.random.within(0, 30) as u8;
-            SiteChange::Range { pool: link, first, last }
-        }
-        3 => SiteChange::Draw { server: link, pool: other },
-        4 => SiteChange::Swap(link, other),
-        5 => {
-            let next = draft.random.chance(600).then_some(other);
-            SiteChange::Next { pool: link, next }
-        }
-        6 => {
-            let client = draft.client();
-            let link = draft.clients[usize::from(client.0)].link;
-            let host = if draft.random.chance(700) {
-                RANGE_FIRST + draft.random.within(0, 16) as u8
-            } else {
-                OUTSIDE_FIRST + draft.random.within(0, 20) as u8
-            };
-            let address = draft.random.chance(700).then(|| link.host(host));
-            SiteChange::Static { client, address }
-        }
-        7 => SiteChange::Enable { server: link, enabled: draft.random.chance(600) },
-        8 => {
-            let seconds = draft.random.pick(&[10, 30, 60, 300, 900]);
-            SiteChange::LeaseTime { server: link, seconds }
-        }
-        _ => SiteChange::Authoritative { server: link, yes: draft.random.chance(600) },
-    }
-}
-
-/// Some clients turn rude, some get a clone, and all rude deeds are planned one by one.
-fn rudeness(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
-    const DEEDS: [Mischief; 12] = [
-        Mischief::Release,
-        Mischief::Decline,
-        Mischief::Select,
-        Mischief::Reboot,
-        Mischief::Renew,
-        Mischief::Elsewhere,
-        Mischief::Inform,
-        Mischief::Flood(20),
-        Mischief::Grab(4),
-        Mischief::Rubbish,
-        Mischief::Squat,
-        Mischief::Leave,
-    ];
-    for _ in 0..draft.times(3) {
-        let rude = draft.client();
-        let habits = &mut draft.clients[usize::from(rude.0)].habits;
-        match draft.random.within(0, 4) {
-            0 => habits.ignores_nak = true,
-            1 => habits.keeps_expired = true,
-            2 => habits.random_wish = true,
-            3 => habits.declines_all = true,
-            _ => draw_clone(draft, rude),
-        }
-        for _ in 0..draft.times(25) {
-            let deed = draft.random.pick(&DEEDS);
-            incidents.push((draft.moment(), Incident::Misbehave(rude, deed)));
-        }
-    }
-}
-
-fn draw_clone(draft: &mut Draft, original: ClientId) {
-    let original = &mut draft.clients[usize::from(original.0)];
-    original.cloned = true;
-    let mut clone = original.clone();
-    clone.link = LinkId(draft.random.index(draft.links.len()) as u8);
-    clone.starts = Some(Moment(draft.random.within(0, 60_000)));
-    draft.clients.push(clone);
 }

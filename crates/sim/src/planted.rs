@@ -46,6 +46,10 @@ pub enum Bug {
     NakEndsLease,
     /// A new configuration removes the leases that its ranges do not hold.
     ShrinkRemoves,
+    /// The engine is not told that its store is a new one.
+    LossNotTold,
+    /// Nobody hears the answers to probes.
+    ProbeUnheard,
     /// In the engine: a restart does not take its leases' addresses out of the pools.
     RestoreTakesNothing,
     /// In the engine: an offer is honoured though the address is another's by now.
@@ -56,7 +60,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::AckBeforeCommit,
         Self::AckDespiteFailure,
         Self::FailureNotTold,
@@ -71,6 +75,8 @@ impl Bug {
         Self::StrangersRelease,
         Self::NakEndsLease,
         Self::ShrinkRemoves,
+        Self::LossNotTold,
+        Self::ProbeUnheard,
         Self::RestoreTakesNothing,
         Self::StaleOffer,
         Self::RenewalShortens,
@@ -105,6 +111,8 @@ impl fmt::Display for Bug {
             Self::StrangersRelease => "RELEASE from a stranger accepted",
             Self::NakEndsLease => "NAK ends the lease",
             Self::ShrinkRemoves => "two owners after a shrink",
+            Self::LossNotTold => "lost store not told",
+            Self::ProbeUnheard => "answered probe not heard",
             Self::RestoreTakesNothing => "restore not taking the address",
             Self::StaleOffer => "stale offer honoured",
             Self::RenewalShortens => "renewal shortens the promise",

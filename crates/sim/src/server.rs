@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use leasehold_dhcp::config::{
-    AddressPool, Authoritative, FixedAddress, FixedLease, Network, Networks, PoolIndex, PoolSpec,
-    Relay, Server, ServerIndex, Settings, Withheld,
+    AddressPool, Authoritative, BootpSupport, FixedAddress, FixedLease, Network, Networks,
+    PoolIndex, PoolSpec, Relay, Server, ServerIndex, Settings, Withheld,
 };
 use leasehold_dhcp::order::LeaseView;
 use leasehold_dhcp::{
@@ -18,7 +18,7 @@ use leasehold_pool::{Plan as PoolPlan, Pools};
 
 use crate::client::{ClientId, Identity};
 use crate::site::Site;
-use crate::topology::{LinkId, Reach, UPLINKS, interface_name};
+use crate::topology::{LinkId, Reach, Relays, UPLINKS, interface_name};
 
 /// A turn on its way to the disk, and the configuration under which it was decided.
 #[derive(Debug)]
@@ -59,6 +59,7 @@ pub(crate) struct Beginning<'a> {
     pub records: Vec<Record>,
     /// The newest turn in the store.
     pub newest_turn: u64,
+    pub store: StoreState,
     pub now: Now,
     pub seed: u64,
 }
@@ -70,7 +71,7 @@ impl Process {
         let pools = Pools::new(&config.plan(&interfaces, PoolPlan::new()))
             .expect("a site's pools have ranges of their own and existing next pools");
         let newest = records.iter().map(|record| record.at).max();
-        let start = Start { now, newest, store: StoreState::Intact };
+        let start = Start { now, newest, store: beginning.store };
         let mut engine = Engine::new(config, pools.clone(), start, beginning.seed);
         for record in records {
             engine.restore(record);
@@ -175,7 +176,7 @@ impl Process {
 
 /// The engine's configuration of a site.
 fn configure(site: &Site, links: &[Reach], identities: &[Identity]) -> Config {
-    let mut indices: BTreeMap<LinkId, ServerIndex> = BTreeMap::new();
+    let mut indices: BTreeMap<LinkId, Option<ServerIndex>> = BTreeMap::new();
     let mut config = Config { pools: pools(site), ..Config::default() };
     for (number, (server, reach)) in site.servers.iter().zip(links).enumerate() {
         let link = LinkId(number as u8);
@@ -183,13 +184,13 @@ fn configure(site: &Site, links: &[Reach], identities: &[Identity]) -> Config {
             config.withheld.extend(withheld(site, server.pool));
             continue;
         }
-        indices.insert(link, ServerIndex(config.servers.len() as u16));
-        config.servers.push(configure_server(site, link, *reach));
+        let first = ServerIndex(config.servers.len() as u16);
+        config.servers.extend(configure_servers(site, link, *reach));
+        // Where a link has two servers, a static lease is for all of them.
+        let alone = config.servers.len() == usize::from(first.0) + 1;
+        indices.insert(link, alone.then_some(first));
     }
-    let networks = (0..links.len()).map(|number| {
-        let link = LinkId(number as u8);
-        Network { gateways: vec![link.gateway()], ..Network::new(link.network()) }
-    });
+    let networks = (0..links.len()).map(|number| network(site, LinkId(number as u8)));
     config.networks = Networks::new(networks.collect());
     let rows = site.obeyed().filter_map(|(client, address)| {
         let link = crate::topology::link_of(address)?;
@@ -208,22 +209,44 @@ fn configure(site: &Site, links: &[Reach], identities: &[Identity]) -> Config {
     config
 }
 
-fn configure_server(site: &Site, link: LinkId, reach: Reach) -> Server {
-    let server = site.server(link);
-    let (interface, relay): (IfIndex, Relay) = match reach {
-        Reach::Direct => (link.interface(), Relay::None),
-        Reach::Relayed { .. } => (UPLINKS[0], Relay::At(link.gateway())),
+fn network(site: &Site, link: LinkId) -> Network {
+    let mut network = Network { gateways: vec![link.gateway()], ..Network::new(link.network()) };
+    if site.chatty {
+        let many = || (1..=40).map(|host| Ipv4Addr::new(192, 0, 2, host)).collect();
+        (network.dns, network.ntp, network.wins) = (many(), many(), many());
+        network.domain = "a-rather-long-name-of-a-domain.example.net".into();
+    }
+    network
+}
+
+/// One row, or one for each of two relays.
+fn configure_servers(site: &Site, link: LinkId, reach: Reach) -> Vec<Server> {
+    let at = |host: u8| Relay::At(link.host(host));
+    let rows: Vec<(IfIndex, Relay, String)> = match reach {
+        Reach::Direct => vec![(link.interface(), Relay::None, format!("server-{}", link.0))],
+        Reach::Relayed { relays: Relays::Any, .. } => {
+            vec![(UPLINKS[0], Relay::Any, format!("server-{}", link.0))]
+        }
+        Reach::Relayed { .. } => {
+            let row = |&host: &u8| (UPLINKS[0], at(host), format!("server-{}-{host}", link.0));
+            reach.relays().iter().map(row).collect()
+        }
     };
-    Server {
-        name: format!("server-{}", link.0).into(),
+    let server = site.server(link);
+    let row = |(interface, relay, name): (IfIndex, Relay, String)| Server {
+        name: name.into(),
         interface: interface_name(interface).into(),
         relay,
         lease_time: server.lease_time,
         address_pool: AddressPool::Pool(PoolIndex(server.pool.0.into())),
         authoritative: if server.authoritative { Authoritative::Yes } else { Authoritative::No },
         conflict_detection: server.detects_conflicts,
+        rapid_commit: server.rapid_commit,
+        ipv6_only_preferred: server.ipv6_only,
+        bootp_support: if server.bootp { BootpSupport::Dynamic } else { BootpSupport::Static },
         ..Server::default()
-    }
+    };
+    rows.into_iter().map(row).collect()
 }
 
 fn pools(site: &Site) -> Vec<PoolSpec> {
@@ -247,14 +270,14 @@ fn withheld(site: &Site, pool: LinkId) -> Option<Withheld> {
 
 fn fixed(
     client: ClientId,
-    server: ServerIndex,
+    server: Option<ServerIndex>,
     address: Ipv4Addr,
     identity: &Identity,
 ) -> FixedLease {
     let by_id = !identity.client_id.is_empty();
     FixedLease {
         key: client.0.into(),
-        server: Some(server),
+        server,
         address: FixedAddress::At(address),
         mac: (!by_id).then_some(Mac(identity.mac)),
         client_id: by_id.then(|| identity.client_id.clone().into()),

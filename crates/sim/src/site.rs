@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use std::collections::BTreeMap;
 
 use crate::client::ClientId;
-use crate::topology::LinkId;
+use crate::topology::{LinkId, Reach};
 
 /// The lowest host number that is ever in a range; those below are routers and static addresses.
 pub(crate) const RANGE_FIRST: u8 = 10;
@@ -21,6 +21,8 @@ pub struct Site {
     pub pools: Vec<PoolSite>,
     /// Static leases by client, on the link that the address belongs to.
     pub statics: BTreeMap<ClientId, Ipv4Addr>,
+    /// Clients are told so much that it does not fit into the options field of a small datagram.
+    pub chatty: bool,
 }
 
 /// One row of `/ip/dhcp-server`.
@@ -36,6 +38,12 @@ pub struct ServerSite {
     pub authoritative: bool,
     /// `conflict-detection`.
     pub detects_conflicts: bool,
+    /// `rapid-commit`.
+    pub rapid_commit: bool,
+    /// `ipv6-only-preferred`, seconds.
+    pub ipv6_only: Option<u32>,
+    /// `bootp-support=dynamic`, else `static`.
+    pub bootp: bool,
 }
 
 /// One row of `/ip/pool`: a single range of the link's network.
@@ -146,6 +154,7 @@ impl Site {
             server.enabled = true;
             server.pool = LinkId(number as u8);
             server.authoritative = true;
+            server.bootp = true;
         }
         for pool in &mut self.pools {
             *pool = PoolSite { first: RANGE_FIRST, last: OUTSIDE_FIRST - 1, next: None };
@@ -157,25 +166,43 @@ impl Site {
     pub(crate) fn gives(
         &self,
         link: LinkId,
+        links: &[Reach],
         is: impl Fn(ClientId) -> bool,
         address: Ipv4Addr,
     ) -> bool {
         // While somebody else still has the static address, any other will do.
-        if self.fixed(link, is) == Some(address) {
+        if self.fixed(link, &is) == Some(address) {
             return true;
         }
-        if !self.server(link).enabled || self.is_static(address) {
+        // One's own static lease of another link is as good as any address of the pools here.
+        let mut owners = self.obeyed().filter(|(_, fixed)| *fixed == address);
+        if owners.any(|(owner, _)| !is(owner)) {
             return false;
         }
-        let mut next = Some(self.server(link).pool);
-        for _ in 0..self.pools.len() {
-            let Some(pool) = next else { return false };
-            if self.holds(pool, address) {
+        // Servers for every relay stand in for each other, and for the relay of a disabled one; each
+        // gives what its chain has from the relay's own network on.
+        let is_any = |link: LinkId| links.get(usize::from(link.0)).is_some_and(|it| it.is_any());
+        let is_direct = links.get(usize::from(link.0)) == Some(&Reach::Direct);
+        let by_any = is_any(link) || (!is_direct && !self.server(link).enabled);
+        let all = (0..).map(LinkId).zip(&self.servers);
+        let mut servers = all.filter(|(other, server)| {
+            server.enabled && (*other == link || (by_any && is_any(*other)))
+        });
+        let from = by_any.then_some(link);
+        servers.any(|(other, server)| {
+            if self.fixed(other, &is) == Some(address) {
                 return true;
             }
-            next = self.pools[usize::from(pool.0)].next;
-        }
-        false
+            let mut chain = self.chain(server.pool);
+            let begins = |pool: &LinkId| from.is_none_or(|from| *pool == from);
+            chain.by_ref().find(begins).into_iter().chain(chain).any(|it| self.holds(it, address))
+        })
+    }
+
+    /// A pool and those that follow it.
+    fn chain(&self, first: LinkId) -> impl Iterator<Item = LinkId> + '_ {
+        let next = |pool: &LinkId| self.pools[usize::from(pool.0)].next;
+        core::iter::successors(Some(first), next).take(self.pools.len())
     }
 
     /// Whether no static lease stands between a client and an address: one of its own for
@@ -183,12 +210,13 @@ impl Site {
     pub(crate) fn leaves(
         &self,
         link: LinkId,
-        is: impl Fn(ClientId) -> bool,
+        is: impl Fn(ClientId) -> bool + Copy,
         address: Ipv4Addr,
     ) -> bool {
+        let elsewhere = self.obeyed().any(|(client, fixed)| is(client) && fixed != address);
         match self.fixed(link, is) {
             Some(fixed) => fixed == address,
-            None => !self.is_static(address),
+            None => !elsewhere && !self.is_static(address),
         }
     }
 
@@ -199,7 +227,7 @@ impl Site {
         own.next().map(|(_, fixed)| fixed)
     }
 
-    fn is_static(&self, address: Ipv4Addr) -> bool {
+    pub(crate) fn is_static(&self, address: Ipv4Addr) -> bool {
         self.obeyed().any(|(_, fixed)| fixed == address)
     }
 

@@ -46,11 +46,40 @@ impl fmt::Display for LinkId {
 pub enum Reach {
     /// The server has an interface on it.
     Direct,
-    /// Through a relay, which adds option 82 or not.
+    /// Through relays, which add option 82 or not.
     Relayed {
         /// Whether the relay tells circuit and remote id.
         information: bool,
+        /// Which relays, and who serves them.
+        relays: Relays,
     },
+}
+
+/// The relays of a link. Two of them forward every broadcast twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relays {
+    /// One, with a DHCP server for it.
+    One,
+    /// Two, with a DHCP server for each, which draw from one pool.
+    Two,
+    /// Two, and a DHCP server for every relay.
+    Any,
+}
+
+impl Reach {
+    /// The host numbers of the relays.
+    pub(crate) fn relays(self) -> &'static [u8] {
+        match self {
+            Self::Direct => &[],
+            Self::Relayed { relays: Relays::One, .. } => &[1],
+            Self::Relayed { relays: Relays::Two | Relays::Any, .. } => &[1, 2],
+        }
+    }
+
+    /// Whether a server for every relay serves the link.
+    pub(crate) fn is_any(self) -> bool {
+        matches!(self, Self::Relayed { relays: Relays::Any, .. })
+    }
 }
 
 /// The uplinks: what is routed arrives on either.

@@ -1,14 +1,16 @@
 //! The worker's turns: drain what has arrived, seal, commit, and send what became durable.
 
+use core::mem::discriminant;
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use leasehold_dhcp::{Durable, Input, Now};
+use leasehold_dhcp::{Durable, Event, Input, Now, StoreState};
 
 use crate::clock::Moment;
 use crate::disk::Failed;
 use crate::history::What;
+use crate::incident::CrashPoint;
 use crate::oracle::Rule;
 use crate::planted::{self, Bug};
 use crate::server::{Beginning, Process, Said};
@@ -68,7 +70,12 @@ impl World<'_> {
                     self.oracle.hear(self.now, arrival.heard.clone(), arrival.sender);
                     process.handle(now, Input::Datagram(arrival.datagram()));
                 }
-                Inbound::Probe(answer) => process.handle(now, Input::Probe(answer)),
+                Inbound::Probe(answer) => {
+                    self.oracle.probe_answered(self.now, &answer);
+                    if self.plan.planted != Some(Bug::ProbeUnheard) {
+                        process.handle(now, Input::Probe(answer));
+                    }
+                }
                 Inbound::Removal(address) => {
                     self.oracle.remove(self.now, address, &self.clients);
                     process.remove(now, address);
@@ -87,8 +94,13 @@ impl World<'_> {
         let said = process.seal(now);
         self.idle_ticks = if drained == 0 { self.idle_ticks + 1 } else { 0 };
         let quiet = said.commit.is_none();
+        if !quiet && self.dies(CrashPoint::BeforeWrite) {
+            return;
+        }
         self.say(said, &site);
-        self.audit_book();
+        if self.steps.is_multiple_of(4) {
+            self.audit_book();
+        }
         if quiet && self.steps.is_multiple_of(8) {
             self.audit(now);
         }
@@ -101,6 +113,9 @@ impl World<'_> {
 
     fn say(&mut self, said: Said, site: &Rc<crate::site::Site>) {
         for event in said.events {
+            if matches!(event, Event::ProxyArp { .. }) {
+                self.oracle.distrusts_answers();
+            }
             self.history.note(self.now, || event.to_string());
         }
         if let Some((sequence, records)) = said.commit {
@@ -116,8 +131,14 @@ impl World<'_> {
             if self.plan.planted == Some(Bug::AckBeforeCommit) {
                 self.promise(sequence, &self.disk.pretend(sequence));
             }
+            if self.dies(CrashPoint::AfterWrite) {
+                return;
+            }
         }
         for (to, payload) in said.prompt.replies().iter() {
+            if self.dies(CrashPoint::Answering(0)) {
+                return;
+            }
             self.emit(to, payload, false, site);
         }
         for probe in said.probes {
@@ -153,6 +174,9 @@ impl World<'_> {
         match self.disk.sync(oldest.min(sequence), sequence) {
             Ok(durable) => {
                 self.history.add(self.now, What::Durable { sequence });
+                if self.dies(CrashPoint::AfterSync) {
+                    return;
+                }
                 self.promise(sequence, &durable);
             }
             Err(Failed) if planted => self.promise(sequence, &self.disk.pretend(sequence)),
@@ -177,7 +201,7 @@ impl World<'_> {
         let Some(process) = &mut self.process else { return };
         for (promises, site) in process.release(sequence, durable) {
             for (to, payload) in promises.replies().iter() {
-                if self.is_ambushed() {
+                if self.dies(CrashPoint::Promising(0)) {
                     return;
                 }
                 self.emit(to, payload, true, &site);
@@ -212,12 +236,18 @@ impl World<'_> {
         self.agenda.plan(Moment(self.now.0 + down), Happening::Restart(reboot));
     }
 
-    /// Whether the process dies now, before its next promise leaves.
-    fn is_ambushed(&mut self) -> bool {
+    /// Whether the process dies at this point, which it has reached: it may have to be reached a
+    /// few times more.
+    fn dies(&mut self, reached: CrashPoint) -> bool {
         let settled = self.now >= self.clock_settles;
         let Some(ambush) = self.ambush.as_mut().filter(|_| settled) else { return false };
-        if ambush.promises_left > 0 {
-            ambush.promises_left -= 1;
+        if discriminant(&ambush.at) != discriminant(&reached) {
+            return false;
+        }
+        if let CrashPoint::Answering(left @ 1..) | CrashPoint::Promising(left @ 1..) =
+            &mut ambush.at
+        {
+            *left -= 1;
             return false;
         }
         let down = ambush.down;
@@ -233,7 +263,14 @@ impl World<'_> {
         }
         let records = self.disk.replay(self.plan.planted);
         let records = planted::replay(self.plan.planted, records);
-        self.history.add(self.now, What::Started { records: records.len() as u32 });
+        let suspect = core::mem::take(&mut self.store_lost);
+        let records_count = records.len() as u32;
+        self.history.add(self.now, What::Started { records: records_count, suspect });
+        // The marker of a new store is as good as any other: a next start suspects nothing.
+        let longest = self.site.servers.iter().filter(|it| it.enabled).map(|it| it.lease_time);
+        let longest = Duration::from_secs(longest.max().unwrap_or(0).into());
+        self.oracle.started(suspect.then(|| self.now.after(longest)));
+        let told = suspect && self.plan.planted != Some(Bug::LossNotTold);
         let identities = self.clients.iter().map(|one| one.identity.clone()).collect();
         self.process = Some(Process::start(Beginning {
             site: self.site.clone(),
@@ -242,6 +279,7 @@ impl World<'_> {
             interfaces: topology::interfaces(&self.plan.links),
             records,
             newest_turn: self.disk.newest(),
+            store: if told { StoreState::Suspect } else { StoreState::Intact },
             now: self.read_clocks(),
             seed: self.random.bits(),
         }));

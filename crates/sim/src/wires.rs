@@ -3,7 +3,7 @@
 use core::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 
-use leasehold_dhcp::{Destination, Mac, Probe, ProbeAnswer};
+use leasehold_dhcp::{Destination, IfIndex, Mac, Probe, ProbeAnswer};
 
 use crate::client::{ClientId, Outgoing, Payload, Toward};
 use crate::clock::Moment;
@@ -28,15 +28,25 @@ impl World<'_> {
         };
         self.history.add(self.now, what);
         let link = self.clients[usize::from(client.0)].link;
-        for at in self.network.carry(self.now, link, client).into_iter().flatten() {
-            let arrival = match self.plan.links[usize::from(link.0)] {
-                Reach::Direct => direct(client, link, &outgoing),
-                Reach::Relayed { information } => {
-                    let uplink = self.network.draw(client, 1) as usize;
-                    relayed(client, link, &outgoing, UPLINKS[uplink], information)
-                }
-            };
-            self.agenda.plan(at, Happening::ToServer(Box::new(arrival)));
+        let reach = self.plan.links[usize::from(link.0)];
+        // Each relay of a link forwards a broadcast; a router brings a unicast once.
+        let relays = match outgoing.toward {
+            Toward::Everybody => reach.relays(),
+            Toward::Server(_) => &[],
+        };
+        let ways = relays.iter().map(|&host| link.host(host)).map(Some);
+        let ways: Vec<_> = if relays.is_empty() { vec![None] } else { ways.collect() };
+        for relay in ways {
+            for at in self.network.carry(self.now, link, client).into_iter().flatten() {
+                let arrival = match reach {
+                    Reach::Direct => direct(client, link, &outgoing),
+                    Reach::Relayed { information, .. } => {
+                        let uplink = UPLINKS[self.network.draw(client, 1) as usize];
+                        relayed(client, link, relay, &outgoing, (uplink, information))
+                    }
+                };
+                self.agenda.plan(at, Happening::ToServer(Box::new(arrival)));
+            }
         }
     }
 
@@ -44,6 +54,7 @@ impl World<'_> {
     pub(crate) fn emit(&mut self, to: Destination, payload: &[u8], promised: bool, site: &Site) {
         let message = match oracle::read(payload) {
             Ok(message) => message,
+            Err(_) if self.oracle.heard_rubbish(&Message::glean(payload)) => return,
             Err(failure) => return self.fail(failure),
         };
         self.history.add(self.now, What::Answered { message: (&message).into(), promised });
@@ -102,6 +113,7 @@ impl World<'_> {
             Probe::Servers { .. } => return,
         };
         self.history.add(self.now, What::Probed { address: target });
+        self.oracle.probed(self.now, target);
         let Some(link) = on else { return };
         let answers = |one: &&crate::client::Client| one.link == link && one.answers_for(target);
         let who: Vec<(ClientId, [u8; 6])> =
@@ -118,7 +130,8 @@ impl World<'_> {
                 }
             };
             // Some hosts take their time, and answer for an address that was offered meanwhile.
-            let late = if self.network.draw(client, 9) == 0 { 900 } else { 0 };
+            let late = [0, 0, 0, 0, 0, 0, 0, 900, 5_000, 60_000];
+            let late = late[self.network.draw(client, 9) as usize];
             self.agenda.plan(Moment(at.0 + late), Happening::ProbeAnswered(answer));
         }
     }
@@ -151,29 +164,31 @@ fn direct(client: ClientId, link: LinkId, outgoing: &Outgoing) -> Arrival {
 fn relayed(
     client: ClientId,
     link: LinkId,
+    relay: Option<Ipv4Addr>,
     outgoing: &Outgoing,
-    uplink: leasehold_dhcp::IfIndex,
-    information: bool,
+    (uplink, information): (IfIndex, bool),
 ) -> Arrival {
     let (mut payload, mut message, rubbish) = written(&outgoing.payload);
-    let (source, destination) = match outgoing.toward {
-        Toward::Server(address) => (oracle::client_port(outgoing.source), address),
-        Toward::Everybody if rubbish => {
-            if let Some(giaddr) = payload.get_mut(24..28) {
-                giaddr.copy_from_slice(&link.gateway().octets());
+    let (source, destination) = match (outgoing.toward, relay) {
+        (Toward::Server(address), _) => (oracle::client_port(outgoing.source), address),
+        (Toward::Everybody, relay) => {
+            let relay = relay.unwrap_or(link.gateway());
+            if rubbish {
+                if let Some(giaddr) = payload.get_mut(24..28) {
+                    giaddr.copy_from_slice(&relay.octets());
+                }
+                message = Message::glean(&payload);
+            } else {
+                message.giaddr = relay;
+                message.hops += 1;
+                if information {
+                    let circuit = [1, 2, link.0, client.0 as u8, 2, 6];
+                    let agent = [&circuit, &message.mac()[..]].concat();
+                    message = message.with(message::RELAY_AGENT, &agent);
+                }
+                payload = message.encode();
             }
-            message = Message::glean(&payload);
-            (SocketAddrV4::new(link.gateway(), 67), uplink_address(uplink))
-        }
-        Toward::Everybody => {
-            message.giaddr = link.gateway();
-            message.hops += 1;
-            if information {
-                let circuit = [&[1, 2, link.0, client.0 as u8, 2, 6], &message.mac()[..]].concat();
-                message = message.with(message::RELAY_AGENT, &circuit);
-            }
-            payload = message.encode();
-            (SocketAddrV4::new(link.gateway(), 67), uplink_address(uplink))
+            (SocketAddrV4::new(relay, 67), uplink_address(uplink))
         }
     };
     Arrival {

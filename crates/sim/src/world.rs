@@ -11,7 +11,7 @@ use crate::client::{Client, ClientId, Outgoing, Rumour};
 use crate::clock::{MachineClock, Moment};
 use crate::disk::Disk;
 use crate::history::{History, What};
-use crate::incident::Incident;
+use crate::incident::{CrashPoint, Incident};
 use crate::legal::Heard;
 use crate::message::Message;
 use crate::network::Network;
@@ -85,10 +85,10 @@ pub(crate) enum Inbound {
     Removal(Ipv4Addr),
 }
 
-/// A kill that waits for the process to be in the middle of sending promises.
+/// A kill that waits for the process to reach a point of its turn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ambush {
-    pub promises_left: u8,
+    pub at: CrashPoint,
     pub down: u64,
 }
 
@@ -111,6 +111,8 @@ pub(crate) struct World<'p> {
     pub inbox: VecDeque<Inbound>,
     pub work_planned: Option<Moment>,
     pub ambush: Option<Ambush>,
+    /// The next start finds no store.
+    pub store_lost: bool,
     /// Until when the machine is suspended.
     pub asleep_until: Moment,
     /// Until when nobody may pull the plug: the new time of a clock that was set needs a moment
@@ -157,6 +159,7 @@ impl<'p> World<'p> {
             inbox: VecDeque::new(),
             work_planned: None,
             ambush: None,
+            store_lost: false,
             asleep_until: Moment(0),
             clock_settles: Moment(0),
             idle_ticks: 0,
@@ -282,14 +285,14 @@ impl<'p> World<'p> {
             Incident::Carry(client, link) => {
                 self.act(client, |one, out| one.carry_to(link, now, out));
             }
+            Incident::Inform(client) => self.act(client, |one, out| one.inform(now, out)),
             Incident::Misbehave(client, deed) => {
                 let rumour = self.rumour(client);
                 self.act(client, |one, out| one.misbehave(deed, rumour, out));
             }
-            Incident::Kill { down, promises: None } => self.kill(down, Reboot::No),
-            Incident::Kill { down, promises: Some(promises_left) } => {
-                self.ambush = Some(Ambush { promises_left, down });
-            }
+            Incident::Kill { down, at: CrashPoint::Now } => self.kill(down, Reboot::No),
+            Incident::Kill { down, at } => self.ambush = Some(Ambush { at, down }),
+            Incident::LoseStore { down } => self.lose_store(down),
             Incident::CutPower { down, battery: true } => self.kill(down, Reboot::WithBattery),
             Incident::CutPower { down, battery: false } => {
                 self.kill(down, Reboot::WithoutBattery);
@@ -314,11 +317,18 @@ impl<'p> World<'p> {
         }
     }
 
+    fn lose_store(&mut self, down: u64) {
+        self.kill(down, Reboot::No);
+        self.disk.lose();
+        self.store_lost = true;
+        self.oracle.forget_leases(self.now, &self.clients);
+    }
+
     /// The clock is not set while the machine is down, and the plug is not pulled right after.
     fn postponed(&self, incident: &Incident) -> Option<Moment> {
         let waits = match incident {
             Incident::SetClock(_) => self.process.is_none() || self.now < self.asleep_until,
-            Incident::Kill { .. } | Incident::CutPower { .. } => {
+            Incident::Kill { .. } | Incident::LoseStore { .. } | Incident::CutPower { .. } => {
                 self.now < self.clock_settles || !self.disk.works() && self.clock_settles.0 > 0
             }
             _ => false,
@@ -389,7 +399,10 @@ impl<'p> World<'p> {
         if self.plan.calm().is_none() {
             return;
         }
-        let unbound = self.clients.iter().find(|one| self.counts(one.id) && !one.settled(self.now));
+        // The address of a static lease may be in quarantine for longer than the calm lasts.
+        let awaited =
+            |one: &&Client| self.counts(one.id) && !self.site.statics.contains_key(&one.id);
+        let unbound = self.clients.iter().filter(awaited).find(|one| !one.settled(self.now));
         if let Some(one) = unbound {
             let detail = format!("{} is {:?} on {}", one.id, one.state, one.link);
             self.fail((Rule::Unbound, detail));

@@ -1,52 +1,103 @@
-//! Every planted bug is found, and within how many seeds.
+//! Every planted bug is found, and within how many seeds: `make planted`.
 //!
-//! The bugs in the engine are there only with `--cfg leasehold_planted`: `make planted`.
+//! A seed finds a bug only if it is clean without it. The table in `docs/simulator.md` names a seed
+//! for each bug; one that finds it no more is looked for anew, and the table is written again.
 
-use leasehold_sim::{Bug, Failure, Plan, STEPS_MAX, run, shrink};
+#![cfg(leasehold_planted)]
+
+use std::fs;
+use std::path::Path;
+
+use leasehold_sim::{Bug, Plan, STEPS_MAX, run, shrink};
 
 /// A bug that takes more seeds than this counts as not found.
 const SEEDS_MAX: u64 = 10_000;
 
-fn is_compiled(bug: Bug) -> bool {
-    bug.in_engine().is_none() || cfg!(leasehold_planted)
+const HEAD: &str = "| planted bug | seeds tried | what shows it | from outside | what shows it |\n\
+                    | --- | --: | --- | --: | --- |\n";
+
+fn plan(seed: u64, inside: bool) -> Plan {
+    let plan = Plan::new(seed);
+    if inside { plan } else { plan.seen_from_outside() }
 }
 
-/// The first seed that shows a bug, to a judge who looks inside or to one who does not.
-fn find(bug: Bug, inside: bool) -> Option<(u64, Failure)> {
-    (0..SEEDS_MAX).find_map(|seed| {
-        let plan = Plan::new(seed).with(bug);
-        let plan = if inside { plan } else { plan.seen_from_outside() };
-        run(&plan, STEPS_MAX, false).failure.map(|failure| (seed, failure))
-    })
+/// The rule that a seed sees broken by a bug, if it sees none broken without.
+fn shows(bug: Bug, inside: bool, seed: u64) -> Option<String> {
+    let failure = run(&plan(seed, inside).with(bug), STEPS_MAX, false).failure?;
+    let without = run(&plan(seed, inside), STEPS_MAX, false);
+    without.failure.is_none().then(|| failure.rule.to_string())
+}
+
+/// How many seeds it took, and the rule that the last of them saw broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Found {
+    tried: u64,
+    rule: String,
+}
+
+impl Found {
+    fn still(&self, bug: Bug, inside: bool) -> bool {
+        self.tried > 0 && shows(bug, inside, self.tried - 1).as_ref() == Some(&self.rule)
+    }
+
+    fn anew(bug: Bug, inside: bool) -> Option<Self> {
+        (0..SEEDS_MAX).find_map(|seed| {
+            let rule = shows(bug, inside, seed)?;
+            Some(Self { tried: seed + 1, rule })
+        })
+    }
+}
+
+/// What the table says of a bug: to a judge who looks inside, and to one who sees what clients see.
+fn read(table: &str, bug: Bug) -> Option<[Found; 2]> {
+    let row = table.lines().find(|row| row.starts_with(&format!("| {bug} |")))?;
+    let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+    let found = |at: usize| {
+        let tried = cells.get(at)?.replace(',', "").parse().ok()?;
+        Some(Found { tried, rule: cells.get(at + 1)?.to_string() })
+    };
+    Some([found(2)?, found(4)?])
 }
 
 #[test]
 fn every_planted_bug_is_found() {
-    println!("| planted bug | seed | rule | seed, seen from outside | rule |");
-    println!("| --- | --- | --- | --- | --- |");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/simulator.md");
+    let page = fs::read_to_string(&path).expect("the page is there");
+    let (before, old) = page.split_once(HEAD).expect("the page has the table");
+    let mut table = String::new();
     let mut missed = Vec::new();
-    for bug in Bug::ALL.into_iter().filter(|bug| is_compiled(*bug)) {
-        let found = [true, false].map(|inside| find(bug, inside));
-        let [inside, outside] = found.map(|found| match found {
-            Some((seed, failure)) => format!("{seed} | {}", failure.rule),
-            None => {
-                missed.push(bug);
-                "none | none".to_owned()
+    for bug in Bug::ALL {
+        let known = read(old, bug).map(|known| known.map(Some)).unwrap_or_default();
+        let mut cells = [String::new(), String::new()];
+        for ((known, inside), cell) in known.into_iter().zip([true, false]).zip(&mut cells) {
+            let still = known.filter(|known| known.still(bug, inside));
+            match still.or_else(|| Found::anew(bug, inside)) {
+                Some(Found { tried, rule }) => *cell = format!("{tried} | {rule}"),
+                None => missed.push((bug, inside)),
             }
-        });
-        println!("| {bug} | {inside} | {outside} |");
+        }
+        let row = format!("| {bug} | {} |\n", cells.join(" | "));
+        print!("{row}");
+        table.push_str(&row);
     }
-    assert_eq!(missed, [], "not found in {SEEDS_MAX} seeds");
+    assert_eq!(missed, [], "not found in {SEEDS_MAX} seeds (inside: true, outside: false)");
+    let new = format!("{before}{HEAD}{table}");
+    if new != page {
+        fs::write(&path, new).expect("the page can be written");
+        println!("docs/simulator.md was written anew: commit it");
+    }
 }
 
 /// What a reader gets is small, still fails, and fails in the same way.
 #[test]
 fn a_failing_plan_is_made_smaller() {
-    let (seed, failure) = find(Bug::AckBeforeCommit, true).expect("it is found");
-    let plan = Plan::new(seed).with(Bug::AckBeforeCommit);
-    let (small, _) = shrink(&plan, &failure.rule, STEPS_MAX, 500);
+    let bug = Bug::AckBeforeCommit;
+    let found = Found::anew(bug, true).expect("it is found");
+    let plan = Plan::new(found.tried - 1).with(bug);
+    let rule = run(&plan, STEPS_MAX, false).failure.expect("it fails").rule;
+    let (small, _) = shrink(&plan, &rule, STEPS_MAX, 500);
     let again = run(&small, STEPS_MAX, true);
-    assert_eq!(again.failure.map(|failure| failure.rule), Some(failure.rule));
+    assert_eq!(again.failure.map(|failure| failure.rule), Some(rule));
     assert!(small.incidents.len() <= 2, "{small}");
-    assert!(again.lines.len() < 100, "{} lines", again.lines.len());
+    assert!(again.lines.len() < 150, "{} lines", again.lines.len());
 }

@@ -50,3 +50,12 @@ fn one_seed_has_one_history() {
     hashes.dedup();
     assert_eq!(hashes.len(), 20, "every seed has a history of its own");
 }
+
+/// Three days with trouble all the while: nothing piles up, nothing runs out.
+#[test]
+fn seventy_two_hours() {
+    let plan = Plan::lasting(3, 72);
+    let outcome = run(&plan, 72 * STEPS_MAX, false);
+    assert_eq!(outcome.failure, None);
+    assert!(outcome.steps > 10_000, "{}", outcome.steps);
+}

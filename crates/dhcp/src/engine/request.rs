@@ -68,7 +68,7 @@ impl Engine {
                 let lease_time = self.lease_time(exchange, Some(id));
                 self.bind(exchange, id, lease_time, ack, out);
             }
-            Verdict::Take => match self.take(exchange, address) {
+            Verdict::Take => match self.take_found(exchange, address) {
                 Some(id) => {
                     let lease_time = self.lease_time(exchange, Some(id));
                     self.bind(exchange, id, lease_time, ack, out);
@@ -129,6 +129,7 @@ impl Engine {
         //# The DHCP server SHOULD check 'ciaddr' for correctness before replying to the
         //# DHCPREQUEST.
         let held = self.book.at(exchange.place(address));
+        let held = held.filter(|&id| !self.was_found(exchange, id));
         let own = held.filter(|&id| self.is_holder(exchange, id));
         let of = self.book.of(exchange.service.key, &exchange.traits(), exchange.hash);
         if let Some((row, fixed)) = self.fixed(exchange) {
@@ -151,6 +152,23 @@ impl Engine {
             Some(id) => self.judge_own(exchange, requested, id),
             None => self.judge_strange(exchange, requested, held, of),
         }
+    }
+
+    /// Whether a probe found this very client on an address that nobody knew it has: after a lost
+    /// store, it asks for nothing but its own.
+    fn was_found(&self, exchange: &Exchange<'_>, id: LeaseId) -> bool {
+        let lease = self.book.get(id);
+        let station = lease.client.hardware().mac();
+        lease.state == State::Conflict && station.is_some() && station == exchange.hardware.mac()
+    }
+
+    /// Takes an address for a client that named it, also if it is in quarantine for its sake.
+    fn take_found(&mut self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Option<LeaseId> {
+        let held = self.book.at(exchange.place(address));
+        if let Some(id) = held.filter(|&id| self.was_found(exchange, id)) {
+            self.pardon(id);
+        }
+        self.take(exchange, address)
     }
 
     /// The address of the client's static lease.
@@ -209,6 +227,8 @@ impl Engine {
             Some(State::Bound) if is_selecting && planted!(StaleOffer) => {
                 return held.map_or(Verdict::Take, Verdict::Bind);
             }
+            // Nobody has been offered it yet, and whoever uses it answers the probe.
+            Some(State::Testing) if !is_selecting => return Verdict::Silent(Silence::Testing),
             Some(State::Testing | State::Offered | State::Bound) => {
                 return self.refuse(exchange, requested, of, Denied::Taken);
             }
@@ -282,15 +302,13 @@ impl Engine {
         }
     }
 
-    /// Whether the client asks on another link than the one that it got its lease on.
+    /// Whether the client asks on another link than the one that it got its lease on. Another
+    /// server of the same network is no other link: two relays, or a server that took its place.
     fn has_moved(&self, exchange: &Exchange<'_>, id: LeaseId) -> bool {
         let lease = self.book.get(id);
-        let on_network = self.is_on_network(exchange, lease.address);
-        if lease.server == exchange.service.key {
-            return exchange.server.relay == Relay::Any && !on_network;
-        }
-        // The lease of a server that is gone moves with its network to the one that serves it now.
-        self.services.with_key(lease.server).is_some() || !on_network
+        let is_elsewhere =
+            lease.server != exchange.service.key || exchange.server.relay == Relay::Any;
+        is_elsewhere && !self.is_on_network(exchange, lease.address)
     }
 
     fn reason_outside(&self, exchange: &Exchange<'_>, address: Ipv4Addr) -> Denied {

@@ -322,9 +322,12 @@ impl Services {
             let lease = site.book.at((space, ciaddr))?;
             self.with_key(site.book.get(lease).server)
         };
+        // A static lease tells it, also where the store does not any more.
+        let fixed = || site.config.leases.at(ciaddr).find_map(|row| row.server);
         let ingress_space = ingress.and_then(|index| self.of(index)).map(|served| served.space);
         ingress_space
             .and_then(holds)
+            .or_else(fixed)
             .or_else(|| ingress.and_then(gives))
             .or_else(|| self.served.iter().find_map(|served| holds(served.space)))
             .or_else(|| (0..self.served.len() as u16).map(ServerIndex).find_map(gives))
@@ -368,6 +371,8 @@ impl Services {
     ) -> Result<Service, Silence> {
         let served = self.of(index).ok_or(Silence::NoServer)?;
         let server = site.config.server(index).ok_or(Silence::NoServer)?;
+        // Around its relay, only the address that a client renews tells its link.
+        let link = link.or_else(|| (server.relay == Relay::Any).then_some(request.ciaddr));
         let network = link.and_then(|link| site.config.networks.containing(link));
         let entered = network.and_then(|it| self.pool_on(site.pools, index, it.address));
         // A server for every relay must not give one relay's addresses to another's clients, and

@@ -66,10 +66,10 @@ impl Folded {
     }
 
     fn renew(&mut self, at: crate::time::Wall, renewed: u32) {
-        let Some(record) = &mut self.bound else { return };
+        // What has ended is not renewed: the binding between is lost, and with it the owner.
+        let (Some(record), None) = (&mut self.bound, &self.ended) else { return };
         let Change::Bound(binding) = &mut record.change else { return };
         record.at = at;
         binding.lease_time = renewed;
-        self.ended = None;
     }
 }

@@ -124,6 +124,15 @@ fn the_owner_of_an_ended_lease_is_remembered() {
 }
 
 #[test]
+fn a_renewal_without_its_binding_brings_no_old_owner_back() {
+    let mut folded = Folded::default();
+    for change in [bound(), Change::Expired, Change::Renewed { lease_time: 600 }] {
+        folded.apply(record(change));
+    }
+    assert!(matches!(folded.records().last().unwrap().change, Change::Expired));
+}
+
+#[test]
 fn a_quarantine_forgets_the_owner_and_its_end_leaves_nothing() {
     let mut folded = Folded::default();
     folded.apply(record(bound()));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use leasehold_dhcp::config::{AddressPool, PoolIndex};
+use leasehold_dhcp::config::{AddressPool, FixedLease, PoolIndex, ServerIndex};
 use leasehold_dhcp::record::Change;
 use leasehold_dhcp::{Folded, Input, Location, Record, Start, StoreState};
 
@@ -128,6 +128,37 @@ fn dur_02_a_lease_does_not_move_to_another_server_while_the_disk_is_full() {
     // It is that server's now, and stays so when the pools are what they were.
     world.reconfigure(|config| config.servers[2].address_pool = AddressPool::Pool(PoolIndex(2)));
     assert_eq!(world.ask(&moved.rebind(address)).kind(), Some(5));
+}
+
+/// A server that has lost its store, and probes.
+fn without_a_store() -> World {
+    let now = World::new().now;
+    World::started(config(), Start { now, newest: None, store: StoreState::Suspect }, &[])
+}
+
+#[test]
+fn whom_a_probe_finds_on_its_own_address_keeps_it() {
+    let mut world = without_a_store();
+    assert!(world.send(&Packet::client(2).discover()).is_empty());
+    // While the probe is under way, its answer is what counts.
+    world.silent(&Packet::client(1).renew(lan(200)));
+    world.occupied(lan(200), mac(1));
+    world.pass(seconds(1));
+    assert_eq!(world.ask(&Packet::client(3).renew(lan(200))).kind(), Some(6));
+    let ack = world.ask(&Packet::client(1).client_id(b"own").renew(lan(200)));
+    assert_eq!((ack.kind(), ack.yiaddr()), (Some(5), lan(200)));
+    let mut world = world.restarted(seconds(1));
+    assert_eq!(world.ask(&Packet::client(1).client_id(b"own").renew(lan(200))).kind(), Some(5));
+}
+
+#[test]
+fn a_static_lease_outside_the_pools_is_renewed_around_its_relay() {
+    let mut config = config();
+    config.leases =
+        [FixedLease { server: Some(ServerIndex(2)), ..fixed(1, far(20)) }].into_iter().collect();
+    let mut world = World::with(config);
+    let renewal = Packet { interface: UPLINK, ..Packet::client(1) }.renew(far(20));
+    assert_eq!(world.ask(&renewal).yiaddr(), far(20));
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use leasehold_dhcp::config::{
-    AddressPool, FixedLease, Identifiers, Matcher, OptionEntry, OptionSet, PoolIndex, Relay, Value,
+    AddressPool, FixedLease, Identifiers, Matcher, OptionEntry, OptionSet, PoolIndex, Relay,
+    Server, Value,
 };
 use leasehold_dhcp::event::{Malformed, Silence};
-use leasehold_dhcp::{Destination, Event};
+use leasehold_dhcp::{Answer, Destination, Event, Location, Order};
 
 use crate::world::*;
 
@@ -39,6 +40,35 @@ fn rly_01_one_server_for_every_relay() {
     assert_eq!(world.lease(&Packet::client(1).relayed()), far(200));
     let packet = Packet { giaddr: FAR2, ..Packet::client(2).relayed() };
     assert_eq!(world.lease(&packet), Ipv4Addr::new(172, 29, 3, 200));
+}
+
+#[test]
+fn rly_01_a_client_of_a_server_for_every_relay_renews_around_it() {
+    let mut world = World::with(any_relay());
+    let held = world.lease(&Packet::client(1).relayed());
+    let renewal = Packet { interface: UPLINK, ..Packet::client(1) }.renew(held);
+    assert_eq!(world.ask(&renewal).kind(), Some(5));
+    // It is adopted even if nothing is known of it.
+    assert_eq!(world.order(Order::Remove(Location::main(held))), Answer::Done);
+    assert_eq!(world.ask(&renewal).kind(), Some(5));
+    // The address of another relay's link is no address of its own.
+    let moved = Packet { giaddr: FAR2, ..Packet::client(1).relayed() };
+    assert_eq!(world.ask(&moved.reboot(held)).kind(), Some(6));
+}
+
+#[test]
+fn rly_01_two_relays_of_one_link_with_a_server_each() {
+    let twin = Ipv4Addr::new(172, 29, 2, 2);
+    let mut config = config();
+    config.servers.push(Server { relay: Relay::At(twin), ..server("far-2", "uplink", 2) });
+    let mut world = World::with(config);
+    let one = || Packet::client(1).relayed();
+    let other = || Packet { giaddr: twin, ..one() };
+    let held = world.lease(&one());
+    // Nobody is told NAK because ranges have shrunk, whichever relay is the quicker one.
+    world.reconfigure(|config| config.pools[2] = pool("far-pool", far(100), far(150)));
+    assert_eq!(world.ask(&other().rebind(held)).kind(), Some(5));
+    assert_eq!(world.ask(&one().rebind(held)).kind(), Some(5));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use super::{Client, Exchange, Lease, Outgoing, Payload, State, Toward};
+use super::{Client, Exchange, Habits, Lease, Outgoing, Payload, State, Toward};
 use crate::clock::Moment;
 use crate::message::{self, Kind, Message};
 use crate::topology::LinkId;
@@ -38,6 +38,9 @@ impl Client {
 
     /// Gives its address back and is switched off.
     pub(crate) fn release(&mut self, now: Moment, out: &mut Vec<Outgoing>) {
+        if self.habits.bootp {
+            return self.power_off();
+        }
         let (Some(address), Some(lease)) = (self.in_use(), self.lease(now)) else {
             return;
         };
@@ -83,7 +86,23 @@ impl Client {
                 _ => self.ask_again(now, out),
             },
             State::Rebinding => self.ask_again(now, out),
+            State::WithoutIpv4 => self.start_over(now, Duration::ZERO),
         }
+    }
+
+    /// Has an address and asks for its parameters once more.
+    pub(crate) fn inform(&mut self, now: Moment, out: &mut Vec<Outgoing>) {
+        let (Some(address), Some(lease)) = (self.in_use(), self.lease(now)) else { return };
+        let mut message = self.compose(Kind::Inform);
+        message.ciaddr = address;
+        if self.random.chance(500) {
+            return self.broadcast(message, out);
+        }
+        out.push(Outgoing {
+            toward: Toward::Server(lease.server),
+            source: address,
+            payload: Payload::Message(message),
+        });
     }
 
     /// A datagram arrived on port 68.
@@ -95,7 +114,17 @@ impl Client {
             return;
         }
         match (self.state, message.kind()) {
-            (State::Selecting, Some(Kind::Offer)) => self.choose(now, message, out),
+            (State::Selecting, None) if self.habits.bootp => {
+                self.accept(now, exchange, message.yiaddr, message);
+            }
+            (State::Selecting, Some(Kind::Offer)) if !self.habits.bootp => {
+                self.choose(now, message, out);
+            }
+            (State::Selecting, Some(Kind::Ack))
+                if self.habits.rapid && message.option(message::RAPID_COMMIT).is_some() =>
+            {
+                self.accept(now, exchange, message.yiaddr, message);
+            }
             (State::Requesting { address, .. }, Some(Kind::Ack)) => {
                 self.accept(now, exchange, address, message);
             }
@@ -123,12 +152,31 @@ impl Client {
             message = message.with(message::CLIENT_ID, &self.identity.client_id.clone());
         }
         if matches!(kind, Kind::Discover | Kind::Request | Kind::Inform) {
-            let wanted = [message::SUBNET_MASK, 3, message::RENEWAL_TIME, message::REBINDING_TIME];
-            message = message
-                .with(message::PARAMETERS, &wanted)
-                .with(message::MAXIMUM_SIZE, &1_400_u16.to_be_bytes())
-                .with(message::HOST_NAME, format!("host-{}", self.id.0).as_bytes());
+            message = self.describe(kind, message);
         }
+        message
+    }
+
+    /// What a client tells of itself, and what it wants to know.
+    fn describe(&self, kind: Kind, mut message: Message) -> Message {
+        let Habits { ipv6_only, small, fqdn, overloads, lease_time, .. } = self.habits;
+        let mut wanted = vec![message::SUBNET_MASK, 3, message::RENEWAL_TIME];
+        wanted.push(message::REBINDING_TIME);
+        if small {
+            wanted.extend([6, 15, 42, 44]);
+        } else {
+            message = message.with(message::MAXIMUM_SIZE, &1_400_u16.to_be_bytes());
+        }
+        wanted.extend(ipv6_only.then_some(message::IPV6_ONLY_PREFERRED));
+        message = message.with(message::PARAMETERS, &wanted);
+        if let Some(seconds) = lease_time.filter(|_| kind != Kind::Inform) {
+            message = message.with(message::LEASE_TIME, &seconds.to_be_bytes());
+        }
+        let host = format!("host-{}", self.id.0).into_bytes();
+        let name = [&[1, 0, 0], &host[..]].concat();
+        let names = [Some((message::HOST_NAME, host)), fqdn.then_some((message::FQDN, name))];
+        let place = if overloads { &mut message.elsewhere } else { &mut message.options };
+        place.extend(names.into_iter().flatten());
         message
     }
 
@@ -176,14 +224,20 @@ impl Client {
     }
 
     fn discover(&mut self, now: Moment, out: &mut Vec<Outgoing>) {
-        let mut message = self.compose(Kind::Discover);
+        let mut message = match self.habits.bootp {
+            true => Message::bootp(self.random.bits() as u32, self.identity.mac),
+            false => self.compose(Kind::Discover),
+        };
         let wish = if self.habits.random_wish {
             Some(Ipv4Addr::from(0x0a00_0000 + self.random.within(0, 0x3ff) as u32))
         } else {
             self.hint
         };
-        if let Some(wish) = wish {
+        if let Some(wish) = wish.filter(|_| !self.habits.bootp) {
             message = message.with_address(message::REQUESTED_ADDRESS, wish);
+        }
+        if self.habits.rapid && !self.habits.bootp {
+            message = message.with(message::RAPID_COMMIT, &[]);
         }
         if let Some(exchange) = self.exchange.filter(|_| self.state == State::Selecting) {
             message.xid = exchange.xid;
@@ -206,11 +260,22 @@ impl Client {
 
     fn choose(&mut self, now: Moment, offer: &Message, out: &mut Vec<Outgoing>) {
         let Some(server) = offer.address(message::SERVER_ID) else { return };
+        let without = offer.seconds(message::IPV6_ONLY_PREFERRED);
+        if let Some(seconds) = without.filter(|_| self.habits.ipv6_only) {
+            return self.do_without(now, seconds);
+        }
         self.state = State::Requesting { address: offer.yiaddr, server };
         let message = self.request_offered(offer.yiaddr, server, offer.xid);
         self.begin(now, &message);
         self.wait_longer(now);
         self.broadcast(message, out);
+    }
+
+    /// RFC 8925 § 3.2: no address is asked for until V6ONLY_WAIT is over.
+    fn do_without(&mut self, now: Moment, seconds: u32) {
+        self.state = State::WithoutIpv4;
+        (self.exchange, self.lease, self.hint) = (None, None, None);
+        self.wakes = Some(now.after(Duration::from_secs(seconds.max(300).into())));
     }
 
     fn request_offered(&mut self, address: Ipv4Addr, server: Ipv4Addr, xid: u32) -> Message {
@@ -276,10 +341,12 @@ impl Client {
     }
 
     fn accept(&mut self, now: Moment, exchange: Exchange, asked: Ipv4Addr, ack: &Message) {
-        let (Some(seconds), Some(server)) =
-            (ack.seconds(message::LEASE_TIME), ack.address(message::SERVER_ID))
-        else {
-            return;
+        let told = (ack.seconds(message::LEASE_TIME), ack.address(message::SERVER_ID));
+        let (seconds, server) = match told {
+            (Some(seconds), Some(server)) => (seconds, server),
+            // BOOTP: for ever, and from nobody in particular.
+            _ if self.habits.bootp => (u32::MAX, self.link.gateway()),
+            _ => return,
         };
         if ack.yiaddr != asked {
             return;

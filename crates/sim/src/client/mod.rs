@@ -48,6 +48,20 @@ pub struct Habits {
     pub trusts_memory: bool,
     /// Repeats option 54 when it renews, against RFC 2131 table 5, as some do.
     pub renews_with_server: bool,
+    /// Asks for an ACK at once (RFC 4039).
+    pub rapid: bool,
+    /// Can do without IPv4 where it is told so (RFC 8925).
+    pub ipv6_only: bool,
+    /// Asks for so many seconds.
+    pub lease_time: Option<u32>,
+    /// Tells its FQDN (RFC 4702).
+    pub fqdn: bool,
+    /// Writes its names into `file` and `sname` (option 52).
+    pub overloads: bool,
+    /// Takes datagrams of 576 octets, and wants to know a lot.
+    pub small: bool,
+    /// Knows BOOTP alone, and has for ever what it is given.
+    pub bootp: bool,
     /// Rude: goes on as if no NAK had come.
     pub ignores_nak: bool,
     /// Rude: goes on using an address whose lease has ended.
@@ -87,12 +101,17 @@ pub(crate) enum State {
     Off,
     Init,
     Selecting,
-    Requesting { address: Ipv4Addr, server: Ipv4Addr },
+    Requesting {
+        address: Ipv4Addr,
+        server: Ipv4Addr,
+    },
     Rebooting,
     Checking,
     Bound,
     Renewing,
     Rebinding,
+    /// IPv6 is enough for a while (RFC 8925).
+    WithoutIpv4,
 }
 
 /// One exchange that the client waits for an answer to.
@@ -182,7 +201,13 @@ impl Client {
             State::Requesting { .. } | State::Rebooting | State::Renewing | State::Rebinding => {
                 self.exchange
             }
-            State::Off | State::Init | State::Selecting | State::Checking | State::Bound => None,
+            State::Selecting if self.habits.rapid || self.habits.bootp => self.exchange,
+            State::Off
+            | State::Init
+            | State::Selecting
+            | State::Checking
+            | State::Bound
+            | State::WithoutIpv4 => None,
         }
     }
 
@@ -201,8 +226,12 @@ impl Client {
         }
     }
 
-    /// Whether it is where a healthy network must bring it: bound, on the link it is on.
+    /// Whether it is where a healthy network must bring it: bound, on the link it is on, or content without.
     pub(crate) fn settled(&self, now: Moment) -> bool {
+        let without = matches!(self.state, State::WithoutIpv4 | State::Init | State::Selecting);
+        if self.habits.ipv6_only && without {
+            return true;
+        }
         self.in_use().is_some() && self.lease(now).is_some_and(|lease| lease.link == self.link)
     }
 
