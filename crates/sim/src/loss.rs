@@ -92,9 +92,13 @@ impl Loss {
     }
 
     /// Whether a client whose lease was forgotten may be told NAK.
-    pub(crate) fn excuses_nak(&self, client: ClientId, address: Ipv4Addr) -> bool {
-        self.is_forgotten(client, address)
-            && (self.contested.contains(&address) || self.served.contains(&client))
+    pub(crate) fn excuses_nak(&self, now: Moment, client: &Client, address: Ipv4Addr) -> bool {
+        let own = Some(Some(Mac(client.identity.mac)));
+        let probed = self.probed.get(&address);
+        // Nobody answered in time: by now, somebody else has been given it.
+        let is_given = probed.is_some_and(|it| now.since(it.at) >= PROBE && it.answered != own);
+        let contested = is_given || self.contested.contains(&address);
+        self.is_forgotten(client.id, address) && (contested || self.served.contains(&client.id))
     }
 
     /// What the server should have known when it offered an address.

@@ -400,7 +400,7 @@ impl Oracle {
             || self.astray.contains(&(client.id, address))
             || self.strayed.contains(&client.id)
             || view.is_between_servers(asked.heard.link, address)
-            || self.loss.excuses_nak(client.id, address)
+            || self.loss.excuses_nak(view.now, client, address)
             || (self.loss.is_forgotten(client.id, address)
                 && !view.site.gives(client.link, view.links, is, address))
             || !view.site.leaves(asked.heard.link, is, address)

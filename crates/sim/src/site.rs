@@ -179,8 +179,8 @@ impl Site {
         if owners.any(|(owner, _)| !is(owner)) {
             return false;
         }
-        // Servers for every relay stand in for each other, and for the relay of a disabled one; each
-        // gives what its chain has from the relay's own network on.
+        // Servers for every relay stand in for each other, and for the relay of a disabled one;
+        // each gives what its chain has from the relay's own network on.
         let is_any = |link: LinkId| links.get(usize::from(link.0)).is_some_and(|it| it.is_any());
         let is_direct = links.get(usize::from(link.0)) == Some(&Reach::Direct);
         let by_any = is_any(link) || (!is_direct && !self.server(link).enabled);

@@ -226,7 +226,8 @@ impl Client {
         }
     }
 
-    /// Whether it is where a healthy network must bring it: bound, on the link it is on, or content without.
+    /// Whether it is where a healthy network must bring it: bound, on the link it is on, or content
+    /// without.
     pub(crate) fn settled(&self, now: Moment) -> bool {
         let without = matches!(self.state, State::WithoutIpv4 | State::Init | State::Selecting);
         if self.habits.ipv6_only && without {
