@@ -223,12 +223,15 @@ impl Engine {
     ) -> Verdict {
         let address = requested.address();
         let is_selecting = matches!(requested, Requested::Selecting { .. });
+        let is_in_use = !exchange.request.ciaddr.is_unspecified();
         match held.map(|id| self.book.get(id).state) {
             Some(State::Bound) if is_selecting && planted!(StaleOffer) => {
                 return held.map_or(Verdict::Take, Verdict::Bind);
             }
             // Nobody has been offered it yet, and whoever uses it answers the probe.
-            Some(State::Testing) if !is_selecting => return Verdict::Silent(Silence::Testing),
+            Some(State::Testing) if !is_selecting || is_in_use => {
+                return Verdict::Silent(Silence::Testing);
+            }
             Some(State::Testing | State::Offered | State::Bound) => {
                 return self.refuse(exchange, requested, of, Denied::Taken);
             }
