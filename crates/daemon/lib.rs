@@ -16,6 +16,7 @@ pub mod host;
 pub mod journal;
 pub mod log;
 pub mod menus;
+pub mod monitoring;
 pub mod net;
 pub mod probe;
 pub mod serve;

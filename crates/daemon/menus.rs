@@ -2,6 +2,7 @@
 
 mod file;
 mod log;
+mod metrics;
 mod network;
 mod service;
 mod system;
@@ -10,6 +11,7 @@ mod user;
 
 pub use file::{Chunk, File, FileName, FileRead, FileState};
 pub use log::{Log, LogLine, Logging, Topic};
+pub use metrics::{Metrics, MetricsState};
 pub use network::{
     Address, AddressState, Arp, BridgeHost, DhcpClient, DnsStatic, Ethernet, EthernetState,
     Interface, InterfaceState, Neighbour, Registration, Wifi,
@@ -52,6 +54,7 @@ pub fn menus() -> Vec<&'static Menu> {
         License::menu(),
         Log::menu(),
         Logging::menu(),
+        Metrics::menu(),
         Package::menu(),
         PackageUpdate::menu(),
         Resource::menu(),

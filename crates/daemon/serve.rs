@@ -20,6 +20,7 @@ use crate::configuration::ConfigurationError;
 use crate::control::{Control, Keeper, Plane};
 use crate::faces::socket::Socket;
 use crate::log;
+use crate::monitoring::Monitor;
 use crate::net::Watch;
 use crate::net::watch::WatchError;
 use crate::services::{self, Means};
@@ -131,6 +132,8 @@ impl Serving {
         let means = Means { control: control.clone(), gate, directories, troubles };
         tokio::spawn(services::follow(means));
         tokio::spawn(log::follow(control.tree()));
+        let monitor = Monitor::new(worker.requests.clone(), &options.state);
+        tokio::spawn(monitor.work(control.tree()));
         match Socket::bind(&options.socket) {
             Ok(socket) => drop(tokio::spawn(socket.serve(control.clone()))),
             // Clients are served all the same.

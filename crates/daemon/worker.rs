@@ -25,6 +25,7 @@ use crate::net::routed::UdpError;
 use crate::net::{Arrival, Sockets, sockets};
 use crate::store::{self, Historian, OpenError, Opened, Outcome, Store, Trust};
 
+pub mod latency;
 mod servers;
 
 /// What the worker is started with.
@@ -70,6 +71,8 @@ pub struct Health {
     pub store_works: bool,
     /// Turns that wait for the disk.
     pub pending: usize,
+    /// How long turns have waited for it.
+    pub commits: latency::Latency,
 }
 
 /// Why the worker could not start.
@@ -190,6 +193,7 @@ struct Plane {
     requests: mpsc::UnboundedReceiver<Request>,
     pending: VecDeque<(Turn, Instant)>,
     health: StoreHealth,
+    commits: latency::Latency,
     sent: u64,
     journal: Journal,
     asked: BTreeMap<OrderId, oneshot::Sender<Answer>>,
@@ -235,6 +239,7 @@ impl Plane {
             requests,
             pending: VecDeque::new(),
             health: StoreHealth::Works,
+            commits: latency::Latency::default(),
             sent: sequence,
             journal: Journal::default(),
             asked: BTreeMap::new(),
@@ -355,7 +360,8 @@ impl Plane {
         match outcome {
             Outcome::Durable { through, proof } => {
                 while self.pending.front().is_some_and(|(turn, _)| turn.sequence() <= through) {
-                    let Some((turn, _)) = self.pending.pop_front() else { break };
+                    let Some((turn, since)) = self.pending.pop_front() else { break };
+                    self.commits.note(since.elapsed());
                     let mut promises = turn.release(&proof);
                     self.sockets.send(promises.replies());
                     let answers: Vec<_> = promises.answers().collect();
@@ -404,7 +410,8 @@ impl Plane {
             Request::Health(answer) => {
                 let store_works = self.health == StoreHealth::Works;
                 let (traffic, pending) = (self.sockets.traffic, self.pending.len());
-                let _ = answer.send(Health { traffic, store_works, pending });
+                let commits = self.commits;
+                let _ = answer.send(Health { traffic, store_works, pending, commits });
             }
             Request::Stop => self.stopping = true,
         }
