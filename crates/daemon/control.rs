@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use leasehold_dhcp::Interfaces;
+use leasehold_dhcp::{Interfaces, Location};
 use leasehold_routeros::{
     Activity, Change, Command, Effects, Listing, Outcome, Record, Reply, Trap, Tree,
 };
@@ -58,6 +58,7 @@ enum Ask {
     Interfaces(Arc<Interfaces>),
     Import(Script, Caller, oneshot::Sender<Result<Answered, Trap>>),
     TakeOver(Table, oneshot::Sender<Result<Answered, Trap>>),
+    Changed(Arc<[Location]>, oneshot::Sender<Vec<Change>>),
     SafeMode(safe::Wish, oneshot::Sender<Result<u64, Trap>>),
 }
 
@@ -74,6 +75,7 @@ pub struct Control {
     tree: watch::Receiver<Tree>,
     caller: Caller,
     files: Files,
+    leases: broadcast::Sender<Arc<[Location]>>,
 }
 
 impl Control {
@@ -82,11 +84,12 @@ impl Control {
         let (asks, received) = mpsc::unbounded_channel();
         let (changes, _) = broadcast::channel(CHANGES);
         let (told, files) = (changes.clone(), keeper.files().clone());
+        let leases = plane.leases.clone();
         log::recent().tell(changes.clone());
         let thread = thread::Builder::new().name("control".into());
         let tree = keeper.shown();
         let thread = thread.spawn(move || Task::new(keeper, plane, told, received).work())?;
-        Ok((Self { asks, changes, tree, caller: Caller::local(), files }, thread))
+        Ok((Self { asks, changes, tree, caller: Caller::local(), files, leases }, thread))
     }
 
     /// The same task, commanded by somebody else.
@@ -172,6 +175,17 @@ impl Control {
         self.changes.subscribe()
     }
 
+    /// Which leases change from now on: [`Control::changed`] says how.
+    #[must_use]
+    pub fn leases(&self) -> broadcast::Receiver<Arc<[Location]>> {
+        self.leases.subscribe()
+    }
+
+    /// The rows of leases that have changed, as they are now.
+    pub async fn changed(&self, leases: Arc<[Location]>) -> Vec<Change> {
+        self.ask(|answer| Ask::Changed(leases, answer)).await.unwrap_or_default()
+    }
+
     async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Option<T> {
         let (answer, answered) = oneshot::channel();
         self.asks.send(ask(answer)).ok()?;
@@ -236,6 +250,10 @@ impl Task {
                     let _ = answer.send(self.import(&script, &caller));
                 }
                 Ask::TakeOver(table, answer) => drop(answer.send(self.take_over(&table))),
+                Ask::Changed(leases, answer) => {
+                    let changes = leases.iter().map(|lease| self.keeper.lease(lease, &self.plane));
+                    let _ = answer.send(changes.collect());
+                }
                 Ask::SafeMode(wish, answer) => drop(answer.send(self.safe_mode(wish))),
             }
         }

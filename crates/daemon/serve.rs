@@ -126,7 +126,8 @@ impl Serving {
         // The task ends by itself once nobody can ask it any more.
         let control = Control::start(keeper, Plane::new(&worker));
         let (control, _) = control.map_err(ServeError::Runtime)?;
-        let gate = Arc::new(Gate::new(control.tree(), sessions, secret()));
+        let gate = Gate::new(control.tree(), sessions, secret()).map_err(ServeError::Runtime)?;
+        let gate = Arc::new(gate);
         let config = options.config.parent().unwrap_or(Path::new(".")).to_owned();
         let directories = vec![options.state.clone(), config];
         let means = Means { control: control.clone(), gate, directories, troubles };

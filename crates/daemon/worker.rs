@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 use leasehold_dhcp::config::{Config, Relay};
 use leasehold_dhcp::input::{Start, StoreState};
 use leasehold_dhcp::order::{Answer, Order, OrderId};
-use leasehold_dhcp::{Engine, IfIndex, Input, Interfaces, Now, Outbox, Turn, Wall};
+use leasehold_dhcp::{Engine, IfIndex, Input, Interfaces, Location, Now, Outbox, Turn, Wall};
 use leasehold_pool::{Plan, PlanError, Pools};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::clock;
 use crate::journal::Journal;
@@ -110,6 +110,8 @@ pub struct Worker {
     pub historian: Historian,
     /// What is in force.
     pub config: watch::Receiver<Arc<Config>>,
+    /// Which leases have changed, a turn at a time; a slow listener misses some.
+    pub leases: broadcast::Sender<Arc<[Location]>>,
     thread: JoinHandle<()>,
 }
 
@@ -122,7 +124,9 @@ impl Worker {
         let spawned = thread.spawn(move || run(&settings, received, started));
         let thread = spawned.map_err(StartError::Thread)?;
         match starting.await {
-            Ok(Ok((historian, config))) => Ok(Self { requests, historian, config, thread }),
+            Ok(Ok((historian, config, leases))) => {
+                Ok(Self { requests, historian, config, leases, thread })
+            }
             Ok(Err(error)) => Err(error),
             Err(_) => Err(StartError::Thread(std::io::ErrorKind::Interrupted.into())),
         }
@@ -142,7 +146,8 @@ impl Worker {
     }
 }
 
-type Opening = Result<(Historian, watch::Receiver<Arc<Config>>), StartError>;
+type Leases = broadcast::Sender<Arc<[Location]>>;
+type Opening = Result<(Historian, watch::Receiver<Arc<Config>>, Leases), StartError>;
 type Started = oneshot::Sender<Opening>;
 
 fn run(settings: &Settings, requests: mpsc::UnboundedReceiver<Request>, started: Started) {
@@ -151,7 +156,8 @@ fn run(settings: &Settings, requests: mpsc::UnboundedReceiver<Request>, started:
         Ok(runtime) => runtime.block_on(async {
             match Plane::open(settings, requests) {
                 Ok(plane) => {
-                    let _ = started.send(Ok((plane.store.historian(), plane.in_force.subscribe())));
+                    let (config, leases) = (plane.in_force.subscribe(), plane.leases.clone());
+                    let _ = started.send(Ok((plane.store.historian(), config, leases)));
                     plane.work().await;
                 }
                 Err(error) => drop(started.send(Err(error))),
@@ -161,6 +167,8 @@ fn run(settings: &Settings, requests: mpsc::UnboundedReceiver<Request>, started:
     }
 }
 
+/// Turns that a listener for changes of leases may be behind.
+const CHANGES: usize = 1024;
 /// Packets that one turn takes at most.
 const DRAIN: usize = 256;
 /// Turns that may wait for the disk before packets wait in the kernel.
@@ -185,6 +193,7 @@ struct Plane {
     outbox: Outbox,
     config: Arc<Config>,
     in_force: watch::Sender<Arc<Config>>,
+    leases: Leases,
     pools: Pools,
     interfaces: Arc<Interfaces>,
     sockets: Sockets,
@@ -231,6 +240,7 @@ impl Plane {
             outbox: Outbox::after(sequence),
             config: Arc::clone(config),
             in_force: watch::channel(Arc::clone(config)).0,
+            leases: broadcast::channel(CHANGES).0,
             pools,
             interfaces: Arc::default(),
             sockets,
@@ -332,6 +342,11 @@ impl Plane {
             return;
         }
         if self.health == StoreHealth::Works {
+            if self.leases.receiver_count() > 0 {
+                let changed = turn.records().iter().map(|record| record.location);
+                // Whoever listened may be gone since.
+                let _ = self.leases.send(changed.collect());
+            }
             self.store.commit(&mut turn);
             self.sent = turn.sequence();
             self.pending.push_back((turn, Instant::now()));

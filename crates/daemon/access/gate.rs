@@ -4,11 +4,13 @@
 //! nobody's polling or guessing takes the processor from packets.
 
 use core::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Instant;
 
 use leasehold_routeros::Tree;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::known::{Known, Worth};
 use super::{Caller, Password, Sessions, Via, policies_of, user_of};
@@ -27,8 +29,14 @@ pub struct Gate {
     tree: watch::Receiver<Tree>,
     sessions: Sessions,
     known: Mutex<Known>,
-    hashing: Arc<Semaphore>,
-    waiting: Semaphore,
+    doubts: mpsc::Sender<Doubt>,
+}
+
+/// A password that may be the one of which the hash is known.
+struct Doubt {
+    password: String,
+    stored: Password,
+    answer: oneshot::Sender<bool>,
 }
 
 /// Attempts that may wait for the hash under way; more are denied unseen.
@@ -39,12 +47,20 @@ const PASSWORD_MAX: usize = 1024;
 const NAME_SHOWN: usize = 64;
 
 impl Gate {
-    /// A gate for the users of this tree; `key` is a secret of this process.
-    #[must_use]
-    pub fn new(tree: watch::Receiver<Tree>, sessions: Sessions, key: [u8; 64]) -> Self {
-        let known = Mutex::new(Known::new(key));
-        let (hashing, waiting) = (Arc::new(Semaphore::new(1)), Semaphore::new(WAITING));
-        Self { tree, sessions, known, hashing, waiting }
+    /// A gate for the users of this tree; `key` is a secret of this process. One thread, which
+    /// ends with the gate, hashes for it: in many, the allocator would keep as many times 19 MiB.
+    pub fn new(tree: watch::Receiver<Tree>, sessions: Sessions, key: [u8; 64]) -> io::Result<Self> {
+        let (doubts, mut received) = mpsc::channel::<Doubt>(WAITING);
+        thread::Builder::new().name("passwords".into()).spawn(move || {
+            let mut memory = Vec::new();
+            while let Some(Doubt { password, stored, answer }) = received.blocking_recv() {
+                // Nobody waits for a client that has gone.
+                if !answer.is_closed() {
+                    let _ = answer.send(stored.is(&password, &mut memory));
+                }
+            }
+        })?;
+        Ok(Self { tree, sessions, known: Mutex::new(Known::new(key)), doubts })
     }
 
     /// The sessions that are under way.
@@ -96,16 +112,10 @@ impl Gate {
         if password.len() > PASSWORD_MAX || !self.known().may_try(Instant::now(), from) {
             return false;
         }
-        let Ok(_place) = self.waiting.try_acquire() else { return false };
-        let Ok(turn) = Arc::clone(&self.hashing).acquire_owned().await else { return false };
+        let (answer, answered) = oneshot::channel();
         let stored = stored.unwrap_or_else(Password::of_nobody);
-        let password = password.to_owned();
-        let verified = tokio::task::spawn_blocking(move || {
-            let verified = stored.is(&password);
-            drop(turn);
-            verified
-        });
-        verified.await.unwrap_or(false)
+        let doubt = Doubt { password: password.to_owned(), stored, answer };
+        self.doubts.try_send(doubt).is_ok() && answered.await.unwrap_or(false)
     }
 
     fn failed(&self, name: &str, from: IpAddr, via: Via) {

@@ -1,8 +1,8 @@
 //! Passwords as argon2id hashes: made when one is set, checked when somebody logs in.
 
 use argon2::password_hash::rand_core::OsRng;
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
-use argon2::{Algorithm, Argon2};
+use argon2::password_hash::{Output, PasswordHash, PasswordHasher, SaltString};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use leasehold_routeros::{Fault, Value};
 
 /// A password, of which only the hash is known.
@@ -26,19 +26,34 @@ impl Password {
         &self.0
     }
 
-    /// Whether it is this one. Takes tens of milliseconds and 19 MiB, on purpose.
+    /// Whether it is this one. Takes tens of milliseconds and 19 MiB, on purpose; `memory` is kept
+    /// for the next time, because an allocator would keep several times as much.
     #[must_use]
-    pub fn is(&self, password: &str) -> bool {
-        let Ok(hash) = PasswordHash::new(&self.0) else { return false };
-        Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
+    pub fn is(&self, password: &str, memory: &mut Vec<Block>) -> bool {
+        self.compare(password, memory).unwrap_or(false)
+    }
+
+    fn compare(&self, password: &str, memory: &mut Vec<Block>) -> Option<bool> {
+        let hash = PasswordHash::new(&self.0).ok()?;
+        let algorithm = Algorithm::try_from(hash.algorithm).ok()?;
+        let version = hash.version.map_or(Ok(Version::default()), Version::try_from).ok()?;
+        let parameters = Params::try_from(&hash).ok()?;
+        let (mut salt, mut output) = ([0; 64], [0; Output::MAX_LENGTH]);
+        let salt = hash.salt?.decode_b64(&mut salt).ok()?;
+        let expected = hash.hash?;
+        let output = output.get_mut(..expected.len())?;
+        memory.resize(parameters.block_count(), Block::default());
+        let argon = Argon2::new(algorithm, version, parameters);
+        argon.hash_password_into_with_memory(password.as_bytes(), salt, output, memory).ok()?;
+        // In constant time.
+        Some(Output::new(output).ok()? == expected)
     }
 
     /// A hash that takes no time, for tests.
     #[cfg(test)]
     pub(super) fn quick(password: &str) -> String {
-        let parameters = argon2::Params::new(8, 1, 1, None).unwrap();
-        hashed(&Argon2::new(Algorithm::Argon2id, argon2::Version::V0x13, parameters), password)
-            .unwrap()
+        let parameters = Params::new(8, 1, 1, None).unwrap();
+        hashed(&Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters), password).unwrap()
     }
 }
 
@@ -77,14 +92,16 @@ mod tests {
         let password = Password::parse("secret").unwrap();
         assert!(password.hash().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{password:?}");
         assert_eq!(Password::parse(&password.print()).unwrap(), password);
-        assert!(password.is("secret") && !password.is("Secret") && !password.is(""));
+        let mut memory = Vec::new();
+        assert!(password.is("secret", &mut memory) && !password.is("Secret", &mut memory));
+        assert!(!password.is("", &mut memory));
         assert_ne!(Password::parse("secret").unwrap(), password, "salted");
     }
 
     #[test]
     fn nobody_has_no_password() {
         assert!(PasswordHash::new(NOBODY).is_ok(), "it takes as long as a real one");
-        assert!(!Password::of_nobody().is("") && !Password::of_nobody().is("nobody"));
+        assert!(!Password::of_nobody().is("nobody", &mut Vec::new()));
         assert_eq!(Password::parse(NOBODY).unwrap(), Password::of_nobody());
     }
 }

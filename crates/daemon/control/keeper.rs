@@ -12,11 +12,12 @@ use std::sync::Arc;
 use leasehold_dhcp::config::{Compiled, Config, Flaw};
 use leasehold_dhcp::live::{Errand, Roster};
 use leasehold_dhcp::order::Refusal;
-use leasehold_dhcp::{Answer, Interfaces, menus};
+use leasehold_dhcp::{Answer, Interfaces, Location, menus};
 use leasehold_pool::PlanError;
 use leasehold_routeros::syntax::toml::{Document, NotWritten, Problem};
-use leasehold_routeros::{Command, Ids, LiveRow, Menu, Order, Row, Source, Trap, Tree, Want};
-
+use leasehold_routeros::{
+    Cells, Change, Command, Ids, LiveRow, Menu, Order, Record, Row, Source, Trap, Tree, Want,
+};
 use tokio::sync::watch;
 
 use super::file::{self, ConfigFile, FileError};
@@ -335,6 +336,27 @@ impl Keeper {
         if let Err(error) = kept {
             tracing::warn!("cannot keep a copy of the configuration: {error}");
         }
+    }
+
+    /// The row of a lease that has changed: a dynamic one, or a configured one that the lease obeys.
+    pub(super) fn lease(&self, location: &Location, plane: &Plane) -> Change {
+        let menu = menus::Lease::menu();
+        let address = location.address.to_string();
+        let source = self.source(plane);
+        let id = self.roster.id(location);
+        if let Some(row) = source.fetch(&Want::Row(menu, id)).pop() {
+            return Change { id, now: Record::new(menu, id, 0, row.cells), dead: false };
+        }
+        let is_it = |record: &Record| record.text("address").as_deref() == Some(&*address);
+        let configured = self.tree.records(menu.path).find(is_it);
+        if let Some((id, record)) = configured.and_then(|record| Some((record.id()?, record))) {
+            let mut cells = record.cells().clone();
+            let known = source.fetch(&Want::Overlay(menu, vec![id]));
+            known.iter().for_each(|row| cells.overlay(&row.cells));
+            return Change { id, now: Record::new(menu, id, record.number(), cells), dead: false };
+        }
+        let cells = Cells::named(menu, [("address", &*address)]);
+        Change { id, now: Record::new(menu, id, 0, cells), dead: true }
     }
 
     /// Does what a command asks of the running server.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use leasehold_dhcp::config::Config;
-use leasehold_dhcp::{Answer, Order};
+use leasehold_dhcp::{Answer, Location, Order};
 use leasehold_pool::PlanError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::past::Past;
 use crate::worker::{Request, Worker};
@@ -16,6 +16,8 @@ pub struct Plane {
     requests: mpsc::UnboundedSender<Request>,
     /// Who had an address when.
     pub(super) past: Past,
+    /// Which leases have changed.
+    pub(super) leases: broadcast::Sender<Arc<[Location]>>,
 }
 
 impl Plane {
@@ -23,7 +25,7 @@ impl Plane {
     #[must_use]
     pub fn new(worker: &Worker) -> Self {
         let past = Past::new(worker.historian.clone());
-        Self { requests: worker.requests.clone(), past }
+        Self { requests: worker.requests.clone(), past, leases: worker.leases.clone() }
     }
 
     /// The engine's answer; `None` if the worker has ended.

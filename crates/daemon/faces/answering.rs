@@ -81,18 +81,30 @@ impl Answering {
         mut changes: broadcast::Receiver<Arc<Change>>,
         end: &mut Vec<u8>,
     ) {
+        let mut leases = watch.is_live().then(|| self.control.leases());
         loop {
-            let trap = match changes.recv().await {
-                Ok(change) if !watch.wants(&change.now) => continue,
+            let told = tokio::select! {
+                change = changes.recv() => change.map(|change| vec![change]),
+                leases = next(&mut leases) => match leases {
+                    Ok(leases) => {
+                        let changes = self.control.changed(leases).await;
+                        Ok(changes.into_iter().map(Arc::new).collect())
+                    }
+                    Err(error) => Err(error),
+                },
+            };
+            let trap = match told {
                 Ok(_) if !self.control.may_read() => Trap::NotPermitted,
-                Ok(change) => {
-                    if self.replies.send(self.told(watch, &change)).await.is_err() {
-                        return;
+                Ok(changes) => {
+                    for change in changes.iter().filter(|change| watch.wants(change)) {
+                        if self.replies.send(self.told(watch, change)).await.is_err() {
+                            return;
+                        }
                     }
                     continue;
                 }
-                Err(RecvError::Lagged(missed)) => {
-                    Trap::Failure(format!("{missed} changes were missed: print again"))
+                Err(RecvError::Lagged(_)) => {
+                    Trap::Failure("changes were missed: print again".into())
                 }
                 Err(RecvError::Closed) => Trap::Interrupted,
             };
@@ -129,5 +141,13 @@ impl Answering {
 
     fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
+    }
+}
+
+/// The next leases that change; none ever if nobody wants to know.
+async fn next<T: Clone>(receiver: &mut Option<broadcast::Receiver<T>>) -> Result<T, RecvError> {
+    match receiver {
+        Some(receiver) => receiver.recv().await,
+        None => core::future::pending().await,
     }
 }

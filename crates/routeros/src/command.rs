@@ -202,6 +202,7 @@ impl core::fmt::Debug for Activity {
 #[derive(Clone, Debug)]
 pub struct Watch {
     pub(crate) path: &'static str,
+    pub(crate) live: bool,
     pub(crate) filter: crate::query::Filter,
     pub(crate) proplist: Vec<String>,
 }
@@ -219,9 +220,16 @@ impl Watch {
         &self.proplist
     }
 
-    /// Whether the change of this row is to be told.
+    /// Whether this change is to be told. Of a row that is gone, little may be known.
     #[must_use]
-    pub fn wants(&self, record: &Record) -> bool {
-        record.menu().path == self.path && self.filter.holds(record)
+    pub fn wants(&self, change: &Change) -> bool {
+        let now = &change.now;
+        now.menu().path == self.path && (change.dead || self.filter.holds(now))
+    }
+
+    /// Whether the running server makes rows of the menu, or adds to them.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.live
     }
 }

@@ -187,10 +187,10 @@ fn changes_are_told_to_those_who_listen() {
     let Reply::Watch(watch) = outcome.reply else { panic!("{outcome:?}") };
     world.ok("/ip pool set 0 comment=x");
     let changes = core::mem::take(&mut world.effects.changes);
-    assert!(changes.iter().all(|change| !change.dead && watch.wants(&change.now)));
+    assert!(changes.iter().all(|change| !change.dead && watch.wants(change)));
     world.ok("/ip pool remove 0");
     let changes = core::mem::take(&mut world.effects.changes);
-    let pools: Vec<_> = changes.iter().filter(|change| watch.wants(&change.now)).collect();
+    let pools: Vec<_> = changes.iter().filter(|change| watch.wants(change)).collect();
     assert_eq!(pools.len(), 1);
     let mut buffer = Vec::new();
     sentence::dead(&mut buffer, Some("4"), pools[0]);

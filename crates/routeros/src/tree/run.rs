@@ -263,7 +263,8 @@ impl Run<'_> {
     fn listen(&mut self, at: usize, command: &Command) -> Result<Reply, Trap> {
         let menu = self.tree.tables[at].menu;
         let filter = Filter::new(&command.query, menu)?;
-        Ok(Reply::Watch(Box::new(Watch { path: menu.path, filter, proplist: proplist(command) })))
+        let (path, live) = (menu.path, menu.has_dynamic_rows());
+        Ok(Reply::Watch(Box::new(Watch { path, live, filter, proplist: proplist(command) })))
     }
 
     /// Commands of one menu alone: the running server carries them out.
