@@ -338,7 +338,7 @@ impl Keeper {
         }
     }
 
-    /// The row of a lease that has changed: a dynamic one, or a configured one that the lease obeys.
+    /// The row of a lease that has changed: a dynamic one, or the configured one that it obeys.
     pub(super) fn lease(&self, location: &Location, plane: &Plane) -> Change {
         let menu = menus::Lease::menu();
         let address = location.address.to_string();
