@@ -176,7 +176,7 @@ pub(crate) struct Oracle {
     loss: Loss,
     /// Clients whose newest ACK answers an old copy of a request: a server cannot tell, and may
     /// believe that they have moved.
-    strayed: BTreeSet<ClientId>,
+    strayed: BTreeMap<ClientId, Ipv4Addr>,
     /// Revoked leases that a renewal by unicast has brought back: it does not tell on which link
     /// its client is, and the server of another one may have answered.
     astray: BTreeSet<(ClientId, Ipv4Addr)>,
@@ -370,7 +370,7 @@ impl Oracle {
         }
         self.strangers.retain(|promise| !same(&promise.identity, &asked.identity));
         if is_own && awaited.is_none() {
-            self.strayed.insert(client.id);
+            self.strayed.insert(client.id, address);
         } else {
             self.strayed.remove(&client.id);
         }
@@ -398,7 +398,7 @@ impl Oracle {
             || lease.link != client.link
             || self.is_void(client.id, address)
             || self.astray.contains(&(client.id, address))
-            || self.strayed.contains(&client.id)
+            || self.strayed.contains_key(&client.id)
             || view.is_between_servers(asked.heard.link, address)
             || self.loss.excuses_nak(view.now, client, address)
             || (self.loss.is_forgotten(client.id, address)
@@ -433,8 +433,9 @@ impl Oracle {
     /// Who else has a claim to an address.
     fn claimant(&self, address: Ipv4Addr, identity: &Identity, view: &View<'_>) -> Option<String> {
         for client in view.clients {
-            let forgotten = self.loss.is_forgotten(client.id, address);
-            if same(&client.identity, identity) || self.is_void(client.id, address) || forgotten {
+            let strayed = self.strayed.get(&client.id).is_some_and(|&newest| newest != address);
+            let lost = strayed || self.loss.is_forgotten(client.id, address);
+            if same(&client.identity, identity) || self.is_void(client.id, address) || lost {
                 continue;
             }
             let holds = client.lease(view.now).is_some_and(|lease| lease.address == address);
