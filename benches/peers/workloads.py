@@ -94,7 +94,7 @@ ALL = [
         + ["--bound", str(CLIENTS), "--bound-rate", "500"],
         large=True,
         not_for=SLOW + BURDENED,
-        once_for=("kea",),
+        once_for=("kea",) + DETECTING,
     ),
     Workload(
         "flood",
@@ -135,6 +135,7 @@ ALL = [
         "renew",
         ["--clients", str(CLIENTS)],
         large=True,
+        once=True,
         not_for=SLOW + DETECTING + NULLS + ("kea",),
     ),
     Workload(
