@@ -15,7 +15,7 @@ demo: setup build ## a client on ether-83 gets its lease, the server is killed, 
 
 test: setup lint ## every test that fits into 20 minutes on two cores
 	$(CARGO) test --workspace --no-fail-fast
-	$(MAKE) --no-print-directory loom
+	$(MAKE) --no-print-directory loom planted
 
 lint: ## formatting and clippy
 	$(CARGO) fmt --all --check

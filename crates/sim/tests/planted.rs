@@ -12,6 +12,8 @@ use leasehold_sim::{Bug, Plan, STEPS_MAX, run, shrink};
 
 /// A bug that takes more seeds than this counts as not found.
 const SEEDS_MAX: u64 = 10_000;
+/// From outside, no more than these are tried: some bugs show only to who looks inside.
+const SEEDS_OUTSIDE: u64 = 500;
 
 const HEAD: &str = "| planted bug | seeds tried | what shows it | from outside | what shows it |\n\
                     | --- | --: | --- | --: | --- |\n";
@@ -41,7 +43,8 @@ impl Found {
     }
 
     fn anew(bug: Bug, inside: bool) -> Option<Self> {
-        (0..SEEDS_MAX).find_map(|seed| {
+        let most = if inside { SEEDS_MAX } else { SEEDS_OUTSIDE };
+        (0..most).find_map(|seed| {
             let rule = shows(bug, inside, seed)?;
             Some(Self { tried: seed + 1, rule })
         })
@@ -49,14 +52,14 @@ impl Found {
 }
 
 /// What the table says of a bug: to a judge who looks inside, and to one who sees what clients see.
-fn read(table: &str, bug: Bug) -> Option<[Found; 2]> {
+fn read(table: &str, bug: Bug) -> Option<[Option<Found>; 2]> {
     let row = table.lines().find(|row| row.starts_with(&format!("| {bug} |")))?;
     let cells: Vec<&str> = row.split('|').map(str::trim).collect();
     let found = |at: usize| {
         let tried = cells.get(at)?.replace(',', "").parse().ok()?;
         Some(Found { tried, rule: cells.get(at + 1)?.to_string() })
     };
-    Some([found(2)?, found(4)?])
+    Some([found(2), found(4)])
 }
 
 #[test]
@@ -67,20 +70,28 @@ fn every_planted_bug_is_found() {
     let mut table = String::new();
     let mut missed = Vec::new();
     for bug in Bug::ALL {
-        let known = read(old, bug).map(|known| known.map(Some)).unwrap_or_default();
+        let known = read(old, bug);
+        let is_known = known.is_some();
+        let known = known.unwrap_or_default();
         let mut cells = [String::new(), String::new()];
         for ((known, inside), cell) in known.into_iter().zip([true, false]).zip(&mut cells) {
+            // What was looked for from outside in vain is not looked for again.
+            let vain = is_known && known.is_none() && !inside;
             let still = known.filter(|known| known.still(bug, inside));
-            match still.or_else(|| Found::anew(bug, inside)) {
-                Some(Found { tried, rule }) => *cell = format!("{tried} | {rule}"),
-                None => missed.push((bug, inside)),
+            let search = || if vain { None } else { Found::anew(bug, inside) };
+            *cell = match still.or_else(search) {
+                Some(Found { tried, rule }) => format!("{tried} | {rule}"),
+                None => "none | ".to_owned(),
+            };
+            if inside && cell.starts_with("none") {
+                missed.push(bug);
             }
         }
         let row = format!("| {bug} | {} |\n", cells.join(" | "));
         print!("{row}");
         table.push_str(&row);
     }
-    assert_eq!(missed, [], "not found in {SEEDS_MAX} seeds (inside: true, outside: false)");
+    assert_eq!(missed, [], "not found in {SEEDS_MAX} seeds");
     let new = format!("{before}{HEAD}{table}");
     if new != page {
         fs::write(&path, new).expect("the page can be written");
