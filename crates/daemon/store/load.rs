@@ -23,11 +23,30 @@ pub(super) struct Loaded {
     pub newest: Wall,
 }
 
-/// Rows of one part of the keys.
+/// Rows of one part of the keys: sealed no more and not taken apart yet, in one piece of memory.
+/// What one thread takes apart and another one drops costs more than reading it.
 #[derive(Debug, Default)]
 struct Part {
-    rows: Vec<(Location, Vec<Record>)>,
+    octets: Vec<u8>,
+    /// Where each row's key ends, and its frames behind that.
+    rows: Vec<(usize, usize)>,
     corrupt: Vec<(IVec, String)>,
+}
+
+impl Part {
+    fn push(&mut self, key: &[u8], frames: &[u8]) {
+        self.octets.extend_from_slice(key);
+        let end = self.octets.len();
+        self.octets.extend_from_slice(frames);
+        self.rows.push((end, self.octets.len()));
+    }
+
+    /// Keys and frames.
+    fn rows(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let starts = core::iter::once(0).chain(self.rows.iter().map(|(_, end)| *end));
+        let rows = starts.zip(&self.rows);
+        rows.map(|(start, (key, end))| (&self.octets[start..*key], &self.octets[*key..*end]))
+    }
 }
 
 /// Addresses of a part: `2^PART_BITS`.
@@ -109,10 +128,8 @@ fn part(database: &Database, first: &IVec, past: &[u8]) -> Result<Part, Fault> {
     let mut part = Part::default();
     for entry in database.leases.range(&first[..]..past) {
         let (key, value) = entry?;
-        let read = codec::key_location(&key)
-            .and_then(|location| Ok((location, row::records_of_value(&value)?)));
-        match read {
-            Ok(row) => part.rows.push(row),
+        match row::frames_of_value(&value) {
+            Ok(frames) => part.push(&key, frames),
             Err(why) => part.corrupt.push((key, why.to_string())),
         }
     }
@@ -134,7 +151,7 @@ impl<'a, F: Iterator<Item = &'a [(u64, Record)]>, R: FnMut(Record)> Merge<'a, F,
             let (number, part) = read?;
             waiting.insert(number, part);
             while let Some(part) = waiting.remove(&next) {
-                self.part(database, part)?;
+                self.part(database, &part)?;
                 next += 1;
             }
         }
@@ -144,26 +161,42 @@ impl<'a, F: Iterator<Item = &'a [(u64, Record)]>, R: FnMut(Record)> Merge<'a, F,
         Ok(())
     }
 
-    fn part(&mut self, database: &Database, part: Part) -> Result<(), Fault> {
-        for (location, records) in part.rows {
-            // Rows that the store does not have yet, between those that it has.
-            while let Some(new) = self.fresh.next_if(|new| place(new) < &location) {
-                self.changed(Row::default(), new);
-            }
-            match self.fresh.next_if(|own| place(own) == &location) {
-                None => records.into_iter().for_each(|record| self.emit(record)),
-                Some(own) => {
-                    let value = fenced(|| Ok(database.leases.get(location.key())?))?;
-                    let row = value.and_then(|value| Row::of_value(&value).ok());
-                    self.changed(row.unwrap_or_default(), own);
-                }
+    fn part(&mut self, database: &Database, part: &Part) -> Result<(), Fault> {
+        for (key, frames) in part.rows() {
+            let read = codec::key_location(key)
+                .and_then(|location| Ok((location, codec::frames(frames)?)));
+            match read {
+                Ok((location, records)) => self.row(database, &location, records)?,
+                Err(why) => self.corrupt(database, key, &why.to_string())?,
             }
         }
-        for (key, why) in part.corrupt {
-            self.loaded.corrupt += 1;
-            fenced(|| database.set_aside(Tree::Leases, &key, &why))?;
+        part.corrupt.iter().try_for_each(|(key, why)| self.corrupt(database, key, why))
+    }
+
+    fn row(
+        &mut self,
+        database: &Database,
+        location: &Location,
+        records: Vec<Record>,
+    ) -> Result<(), Fault> {
+        // Rows that the store does not have yet, between those that it has.
+        while let Some(new) = self.fresh.next_if(|new| place(new) < location) {
+            self.changed(Row::default(), new);
+        }
+        match self.fresh.next_if(|own| place(own) == location) {
+            None => records.into_iter().for_each(|record| self.emit(record)),
+            Some(own) => {
+                let value = fenced(|| Ok(database.leases.get(location.key())?))?;
+                let row = value.and_then(|value| Row::of_value(&value).ok());
+                self.changed(row.unwrap_or_default(), own);
+            }
         }
         Ok(())
+    }
+
+    fn corrupt(&mut self, database: &Database, key: &[u8], why: &str) -> Result<(), Fault> {
+        self.loaded.corrupt += 1;
+        fenced(|| database.set_aside(Tree::Leases, key, why))
     }
 
     fn changed(&mut self, mut row: Row, changes: &[(u64, Record)]) {
