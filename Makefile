@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 export SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: help demo test lint build bench criterion loom planted soak setup install
+.PHONY: help demo test lint fuzz build bench criterion loom planted soak setup install
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -33,13 +33,26 @@ planted: ## every bug on purpose is found by the simulator; keeps the table in d
 	RUSTC_WORKSPACE_WRAPPER="$(CURDIR)/.ci/planted" $(CARGO) test -p leasehold-sim --release \
 		--test planted --target-dir target/planted -- --nocapture --test-threads=1
 
-soak: setup ## what takes longer than CI has: kills, power cuts, hostile packets, seeds
+soak: setup ## what takes longer than CI has: kills, power cuts, hostile packets, seeds, fuzzing
 	LEASEHOLD_ROUNDS=200 LEASEHOLD_CUTS=50 $(CARGO) test --release --test durability \
 		-- --nocapture
 	LEASEHOLD_DAMAGES=all $(CARGO) test --release --lib store::tests::damage -- --nocapture
-	$(CARGO) test --release --test hostile -- --nocapture
+	LEASEHOLD_DATAGRAMS=10000000 $(CARGO) test --release --test hostile -- --nocapture
 	$(CARGO) run --release -p leasehold-sim -- --seeds 0..100000
 	$(CARGO) run --release -p leasehold-sim -- --seeds 0..20 --hours 72
+	$(MAKE) --no-print-directory fuzz FUZZ=1800
+
+# Seconds for each target.
+FUZZ ?= 20
+
+fuzz: ## each fuzz target for FUZZ seconds, from the corpora in fuzz/corpus
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --quiet --locked cargo-fuzz
+	@for target in engine record rest script sentence toml; do \
+		mkdir -p fuzz/target/found/$$target && \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target \
+			fuzz/target/found/$$target fuzz/corpus/$$target -- \
+			-max_total_time=$(FUZZ) -max_len=8192 -timeout=20 -print_final_stats=1 || exit 1; \
+	done
 
 build: ## the release binary
 	$(CARGO) build --release --quiet

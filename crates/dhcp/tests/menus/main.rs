@@ -4,6 +4,7 @@ mod api;
 mod complete;
 mod docs;
 mod errors;
+mod nested;
 mod print;
 mod rest;
 mod script;

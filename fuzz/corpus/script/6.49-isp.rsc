@@ -1,0 +1,1 @@
+../../../crates/dhcp/tests/menus/rsc/6.49-isp.rsc

@@ -1,0 +1,1 @@
+../../../crates/dhcp/tests/menus/rsc/7.16-defconf.rsc

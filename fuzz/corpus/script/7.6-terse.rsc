@@ -1,0 +1,1 @@
+../../../crates/dhcp/tests/menus/rsc/7.6-terse.rsc

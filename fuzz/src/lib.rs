@@ -1,0 +1,9 @@
+//! What strangers and disks may bring, each as a function of octets: libFuzzer calls them from
+//! `targets/`, and `crates/dhcp/tests/fuzz.rs` with the corpora and some mutations.
+
+pub mod engine;
+pub mod record;
+pub mod rest;
+pub mod script;
+pub mod sentence;
+pub mod toml;
