@@ -7,6 +7,8 @@ from statistics import median
 import plots
 import workloads
 
+# Load of the machine at the start above which the page warns.
+BUSY = 1.5
 NULL, NULL_LOG = "null server", "null server with group commit"
 
 
@@ -126,14 +128,21 @@ def opening(results):
         "This page is written by `make bench` (`benches/peers/run --page`), which runs the servers",
         "side by side in network namespaces: the server on one core, the load (`leasehold bench`)",
         "on the other. Each run starts each server anew with an empty store, in turning order.",
-        f"A figure is the median of {results['runs']} runs, in brackets the least and the most;",
-        "without brackets there was one run, as for loads that take minutes.",
+        f"A figure is the median of up to {results['runs']} runs, in brackets the least and the",
+        "most; without brackets there was one run, as for loads that take minutes.",
         "Ratios are taken within a run. Compare ratios; the rest is about one machine on one day.",
         "",
         f"- Machine: {machine['cpu']}, {machine['memory']}, {machine['disk']},",
         f"  Linux {machine['kernel']}, {machine['system']}",
         f"- Date: {machine['date']}; other load on the machine at the start: {machine['load']:.1f}",
     ]
+    if machine["load"] > BUSY:
+        lines[8:8] = [
+            "",
+            "**The machine was busy with other work.** A sync of the disk, which takes 0.2 ms when",
+            "nothing else runs, took several, and every server waited for its core. So what happens",
+            "in a second, latencies and restarts say little here; CPU times and their ratios say more.",
+        ]
     lines += [f"- {title}: {version}" for title, version in versions.items()]
     lines += [f"- {title} was not measured: {why}" for title, why in results["absent"].items()]
     return "\n".join(lines) + "\n"
