@@ -328,3 +328,17 @@ fn a_script_from_a_pipe_has_an_honest_end() {
     let (code, said) = run("/ip pool print detail proplist=name where name=a\n");
     assert_eq!((code, said.as_str()), (Some(0), " 0 name=\"a\"\n\n"));
 }
+
+#[test]
+fn what_goes_on_is_shown_as_it_comes_until_ctrl_c() {
+    let scene = Scene::new();
+    let mut terminal = Terminal::new(&scene);
+    terminal.sees("> ");
+    terminal.line("/ping 67.9.97.1");
+    terminal.sees("Columns: SEQ, HOST");
+    terminal.sees(" 67.9.97.1 ");
+    terminal.sees(" 67.9.97.1 ");
+    terminal.press(CTRL_C);
+    terminal.line("/ip pool print");
+    terminal.sees("isp-pool");
+}

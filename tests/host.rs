@@ -4,7 +4,7 @@
 mod lab;
 
 use lab::scene::CONFIGURATION;
-use lab::{Api, Scene};
+use lab::{Api, Rest, Scene};
 
 /// What a command says, as a script of the shell sees it.
 fn command(scene: &Scene, line: &str) -> String {
@@ -185,4 +185,57 @@ fn the_log_is_printed_followed_and_kept_by_rules() {
     });
     let why = api.trap(&["/system/logging/remove", "=.id=*1"]);
     assert_eq!(why, "failure: can not remove builtin logging rule");
+}
+
+#[test]
+fn the_machine_and_what_goes_on_for_a_while_are_there_over_https_too() {
+    let scene = Scene::with(CONFIGURATION);
+    let rest = Rest::set_up(&scene, "ann", "correct horse");
+    for singleton in
+        ["identity", "resource", "package/update", "routerboard", "license", "clock", "metrics"]
+    {
+        let row = rest.get(&format!("/system/{singleton}"));
+        let texts = row.as_object().unwrap().values().all(serde_json::Value::is_string);
+        assert!(texts && !row.as_object().unwrap().is_empty(), "{singleton}: {row}");
+    }
+    for list in [
+        "/system/package",
+        "/system/health",
+        "/system/logging",
+        "/log",
+        "/interface",
+        "/interface/ethernet",
+        "/ip/address",
+        "/ip/arp",
+        "/ip/service",
+        "/user",
+        "/user/group",
+        "/user/active",
+        "/file",
+    ] {
+        assert!(rest.get(list).is_array(), "{list}");
+    }
+    assert_eq!(rest.get("/interface?name=ether-83")[0]["running"], "true");
+    assert_eq!(rest.get("/ip/address?interface=ether-83")[0]["address"], "67.9.97.1/24");
+    assert_eq!(rest.get("/user/ann")["group"], "full");
+    assert_eq!(rest.get("/user/ann").get("password"), None);
+
+    let rows = rest.post("/ping", r#"{"address":"67.9.97.1","count":"2"}"#);
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+    assert_eq!((&rows[1]["host"], &rows[1]["received"]), (&"67.9.97.1".into(), &"2".into()));
+    assert_eq!(rest.refused("POST", "/ping", "{}"), "missing value(s) of argument(s) address");
+    let torch = std::thread::scope(|scope| {
+        let asked = r#"{"interface":"ether-83","duration":"3"}"#;
+        let looking = scope.spawn(|| rest.post("/tool/torch", asked));
+        while !looking.is_finished() {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            scene.client(1).lease();
+        }
+        looking.join().unwrap()
+    });
+    let flow = torch.as_array().unwrap().iter().find(|flow| flow["dst-port"] == "67");
+    assert!(flow.is_some_and(|flow| flow["src-port"] == "68"), "{torch}");
+    let nowhere = r#"{"interface":"ether-99","once":""}"#;
+    let why = rest.refused("POST", "/tool/torch", nowhere);
+    assert_eq!(why, "input does not match any value of interface");
 }

@@ -37,6 +37,9 @@ add name=dhcp ranges=192.168.88.10-192.168.88.254
 set time-zone-name=Europe/Riga
 /system identity
 set name=tower-1
+/system logging action
+set 0 memory-lines=100
+/user settings set minimum-categories=1
 ";
 
 #[test]
@@ -51,6 +54,8 @@ fn what_is_only_shown_here_is_skipped_in_a_router_s_script() {
         ("/ip/address", 1),
         ("/ip/dhcp-client", 1),
         ("/system/clock", 1),
+        ("/system/logging/action", 1),
+        ("/user/settings", 1),
     ];
     assert_eq!(done.skipped, skipped.map(|(menu, lines)| (menu.to_owned(), lines)));
     assert_eq!(done.commands, 2);
@@ -59,4 +64,20 @@ fn what_is_only_shown_here_is_skipped_in_a_router_s_script() {
         "/ip pool\nadd name=dhcp ranges=192.168.88.10-192.168.88.254\n\
          /system identity\nset name=tower-1\n"
     );
+}
+
+#[test]
+fn what_a_router_has_not_either_is_refused_with_its_place() {
+    let text = "/ip pool\nadd name=dhcp ranges=10.0.0.0/24\n/ip pool nonsense\nadd name=b\n\
+                /ip dhcp-server network nonsense add address=10.0.0.0/24\nadd address=x\n\
+                /ip service\nset www disabled=maybe\n";
+    let mut tree = menus::tree();
+    let refused = script::import(&mut tree, text, &Options::default(), &Offline).unwrap_err();
+    let told: Vec<_> =
+        refused.iter().map(|problem| format!("{}: {}", problem.place.line, problem.rule)).collect();
+    assert_eq!(told[..2], ["3: bad command name nonsense", "5: bad command name nonsense"]);
+    assert!(told.len() == 3 && told[2].starts_with("8: "), "{told:?}");
+    let lenient = Options { lenient: true, ..Options::default() };
+    let done = script::import(&mut tree, text, &lenient, &Offline).unwrap();
+    assert_eq!((done.commands, done.dropped.len()), (1, 3), "{done:?}");
 }

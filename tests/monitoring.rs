@@ -8,9 +8,12 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
-use lab::scene::CONFIGURATION;
+use lab::disk::Disk;
+use lab::namespace::is_real_root;
+use lab::scene::{CONFIGURATION, SERVER};
 use lab::{Api, Scene, eventually};
 
 /// Status and body of a request on the server's machine; nothing if nobody listens.
@@ -47,17 +50,30 @@ fn what_is_scraped_is_true_and_all_that_documents_name_exists() {
     api.done(&["/system/metrics/set", "=disabled=no"]);
     eventually("metrics are told", || get(&scene, "GET", "/healthz").is_some());
     assert_eq!(get(&scene, "GET", "/healthz"), Some((200, "ok\n".into())));
-    scene.client(7).lease();
+    let address = scene.client(7).lease().yiaddr();
     let (status, page) = get(&scene, "GET", "/metrics").unwrap();
     assert_eq!(status, 200);
     assert_eq!(sample(&page, "leasehold_pool_total{pool=\"isp-pool\"}"), 245);
     assert_eq!(sample(&page, "leasehold_pool_used{pool=\"isp-pool\"}"), 1);
+    for (state, count) in [("bound", 1), ("offered", 0), ("declined", 0), ("ended", 0)] {
+        assert_eq!(sample(&page, &format!("leasehold_leases{{state=\"{state}\"}}")), count);
+    }
     assert_eq!(sample(&page, "leasehold_messages_received_total{kind=\"discover\"}"), 1);
     assert_eq!(sample(&page, "leasehold_events_total{event=\"assigned\"}"), 1);
     assert!(sample(&page, "leasehold_datagrams_total{what=\"sent\"}") >= 2);
     assert_eq!(sample(&page, "leasehold_store_works"), 1);
     assert!(sample(&page, "leasehold_commit_seconds_count") >= 1);
     assert!(sample(&page, "leasehold_store_bytes") > 0);
+    let client = scene.client(7);
+    client.broadcast(&client.release(address, SERVER));
+    scene.client(8).ask(&scene.client(8).discover());
+    let states = || get(&scene, "GET", "/metrics").unwrap().1;
+    eventually("the lease has ended", || {
+        let page = states();
+        ["bound", "offered", "ended"]
+            .map(|state| sample(&page, &format!("leasehold_leases{{state=\"{state}\"}}")))
+            == [0, 1, 1]
+    });
     assert_eq!(get(&scene, "GET", "/").unwrap().0, 404);
     assert_eq!(get(&scene, "POST", "/metrics").unwrap().0, 405);
 
@@ -71,4 +87,39 @@ fn what_is_scraped_is_true_and_all_that_documents_name_exists() {
     }
     api.done(&["/system/metrics/set", "=disabled=yes"]);
     eventually("nobody listens", || get(&scene, "GET", "/healthz").is_none());
+}
+
+#[test]
+fn keepalived_sends_no_clients_to_a_server_that_cannot_store_their_leases() {
+    if !is_real_root("a loop device") {
+        return;
+    }
+    let configuration = format!("{CONFIGURATION}\n[system-metrics]\ndisabled = \"no\"\n");
+    let mut scene = Scene::prepared(&configuration);
+    let disk = Rc::new(Disk::ext4(&scene.lab, "disk", 24));
+    scene.server.keep_state_on(&disk);
+    scene.server.start();
+    eventually("it is asked for", || get(&scene, "GET", "/healthz").is_some());
+    assert_eq!(get(&scene, "GET", "/healthz"), Some((200, "ok\n".into())));
+    disk.fill();
+    // The store may still have room inside its own files.
+    let mut number = 100;
+    eventually("it is ill", || {
+        number += 1;
+        let client = scene.client(number);
+        let discover = client.discover();
+        client.broadcast(&discover);
+        let patience = Duration::from_millis(500);
+        if let Some(offer) = scene.tap.hear(patience, |reply| reply.answers(&discover)) {
+            client.broadcast(&client.selecting(&offer));
+        }
+        get(&scene, "GET", "/healthz").unwrap().0 == 503
+    });
+    let (_, why) = get(&scene, "GET", "/healthz").unwrap();
+    assert_eq!(why, "the lease store fails: no new leases are given out\n");
+    let page = get(&scene, "GET", "/metrics").unwrap().1;
+    assert_eq!(sample(&page, "leasehold_store_works"), 0);
+    disk.empty();
+    eventually("it is well again", || get(&scene, "GET", "/healthz").unwrap().0 == 200);
+    scene.assert_serving();
 }

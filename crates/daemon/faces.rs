@@ -10,6 +10,7 @@ mod patience;
 mod rest;
 mod session;
 pub mod socket;
+mod telling;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 

@@ -133,8 +133,10 @@ impl Monitor {
     async fn metrics(&self) -> Option<String> {
         let health = self.health().await?;
         let Answer::Counters(counters) = self.order(Order::Counters).await? else { return None };
+        let Answer::States(states) = self.order(Order::States).await? else { return None };
         let pools = self.usage().await?;
-        Some(text::metrics(&health, &counters, &pools, store_octets(&self.state)))
+        let store = store_octets(&self.state);
+        Some(text::metrics(&health, &counters, &states, &pools, store))
     }
 
     async fn health(&self) -> Option<Health> {

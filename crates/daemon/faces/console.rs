@@ -28,6 +28,7 @@ use self::line::{Front, Shared};
 use self::terminal::Quiet;
 use super::client::{Answer, Client, ClientError, Said, menu_of};
 use super::oneshot::{self, Options};
+use super::telling::Telling;
 use crate::menus;
 
 /// Why the console ended badly.
@@ -290,13 +291,14 @@ impl Console {
     }
 
     fn carry_out(&mut self, command: &Command, put: bool) -> Result<(), ConsoleError> {
-        let answer = self.ask(command)?;
+        let size = terminal::size();
+        let columns = size.map(|(_, columns)| columns);
+        let telling = Telling::of(command, columns).filter(|_| !put);
+        let answer = self.listen(command, telling)?;
         if command.verb == "print" {
             let ids = answer.records.iter().filter_map(leasehold_routeros::Record::id).collect();
             self.shown.insert(command.path.clone(), ids);
         }
-        let size = terminal::size();
-        let columns = size.map(|(_, columns)| columns);
         let mut text = answer.text(command, put, columns);
         if let Some((next, answer)) = self.shared.desk().client()?.sequel(command)? {
             text += &answer.text(&next, false, columns);
@@ -309,15 +311,25 @@ impl Console {
 
     /// What the server says to a command; Ctrl-C ends it early.
     fn ask(&self, command: &Command) -> Result<Answer, ClientError> {
+        self.listen(command, None)
+    }
+
+    /// As [`Self::ask`]; what is told as it comes is printed, and not in the answer.
+    fn listen(&self, command: &Command, telling: Option<Telling>) -> Result<Answer, ClientError> {
         let mut desk = self.shared.desk();
-        let asked = self.heard(desk.client()?, command);
+        let asked = self.heard(desk.client()?, command, telling);
         if matches!(asked, Err(ClientError::Broken(_))) {
             desk.client = None;
         }
         asked
     }
 
-    fn heard(&self, client: &mut Client, command: &Command) -> Result<Answer, ClientError> {
+    fn heard(
+        &self,
+        client: &mut Client,
+        command: &Command,
+        mut telling: Option<Telling>,
+    ) -> Result<Answer, ClientError> {
         self.interrupted.store(false, Ordering::Relaxed);
         let menu = menu_of(command);
         let tag = client.send(command)?;
@@ -325,7 +337,12 @@ impl Console {
         let mut refused = None;
         loop {
             match client.arrived(tag)? {
-                Some(Said::Row(words)) => answer.take(menu, &words),
+                Some(Said::Row(words)) => match &mut telling {
+                    Some(telling) => print!("{}", telling.row(&words)),
+                    None => answer.take(menu, &words),
+                },
+                // It was watched for as long as somebody wanted to.
+                Some(Said::Refused(trap)) if telling.is_some() && trap == "interrupted" => {}
                 Some(Said::Refused(trap)) => refused = Some(trap),
                 Some(Said::Done(said)) => {
                     answer.said = said;

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use leasehold_routeros::syntax::console::{self, Grammar, Misread, Statement};
 use leasehold_routeros::{Argument, Command};
 
-use super::client::{Client, ClientError};
+use super::client::{Client, ClientError, Said};
+use super::telling::Telling;
 use crate::menus;
 
 /// What a command line says.
@@ -66,6 +67,10 @@ pub fn run(words: &[String], options: &Options) -> Result<(), OneshotError> {
             Statement::Put(command) => (command, true),
         };
         let command = options.added_to(command);
+        if let Some(telling) = Telling::of(&command, width).filter(|_| !put) {
+            tell(&mut client, &command, telling)?;
+            continue;
+        }
         let mut text = client.ask(&command)?.text(&command, put, width);
         if let Some((next, answer)) = client.sequel(&command)? {
             text += &answer.text(&next, false, width);
@@ -75,6 +80,25 @@ pub fn run(words: &[String], options: &Options) -> Result<(), OneshotError> {
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
     Ok(())
+}
+
+/// Prints what an activity tells until it ends, or nobody reads any more.
+fn tell(client: &mut Client, command: &Command, mut telling: Telling) -> Result<(), ClientError> {
+    let tag = client.send(command)?;
+    let mut refused = None;
+    loop {
+        match client.next(tag)? {
+            Said::Row(words) => {
+                let mut out = io::stdout().lock();
+                if out.write_all(telling.row(&words).as_bytes()).and_then(|()| out.flush()).is_err()
+                {
+                    return Ok(());
+                }
+            }
+            Said::Refused(trap) => refused = Some(trap),
+            Said::Done(_) => return refused.map_or(Ok(()), |why| Err(ClientError::Refused(why))),
+        }
+    }
 }
 
 /// Asks the server to read its file again.

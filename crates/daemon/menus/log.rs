@@ -84,6 +84,7 @@ menu! {
         &[("topics", "warning")],
         &[("topics", "critical"), ("action", "echo")],
     ],
+    elsewhere: &["action"],
     sequel: Some(<Log as leasehold_routeros::Row>::menu),
     noun: "logging rule",
 }

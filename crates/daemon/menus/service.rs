@@ -97,6 +97,7 @@ menu! {
         &[("name", "winbox"), ("port", "8291")],
         &[("name", "api-ssl"), ("port", "8729")],
     ],
+    elsewhere: &["webserver"],
     remarks: Some(remarks),
     noun: "service",
 }

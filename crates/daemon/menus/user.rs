@@ -128,6 +128,7 @@ menu! {
         enabled_only: false,
         failure: "user with the same name already exists",
     }],
+    elsewhere: &["aaa", "settings", "ssh-keys"],
     guarded: true,
     noun: "user",
 }

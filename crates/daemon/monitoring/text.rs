@@ -14,6 +14,7 @@ const RECEIVED: &str = "received-";
 pub(super) fn metrics(
     health: &Health,
     counters: &[(&'static str, u64)],
+    states: &[(&'static str, u64)],
     pools: &[PoolUsage],
     store: u64,
 ) -> String {
@@ -28,6 +29,8 @@ pub(super) fn metrics(
     page.family("pool_available", "gauge", "Addresses that are free.", pool(|pool| pool.available));
     let quarantined = "Addresses out of use because somebody else was found on them.";
     page.family("pool_quarantined", "gauge", quarantined, pool(|pool| pool.quarantined));
+    let states = states.iter().map(|(state, count)| (label("state", state), *count));
+    page.family("leases", "gauge", "Leases by what they are doing.", states);
     let (received, events): (Vec<_>, Vec<_>) =
         counters.iter().partition(|(name, _)| name.starts_with(RECEIVED));
     let received = received

@@ -71,6 +71,8 @@ pub enum Order {
     Usage,
     /// What was counted since the engine began; answered by [`Answer::Counters`].
     Counters,
+    /// How many leases are in each state; answered by [`Answer::States`].
+    States,
 }
 
 /// The answer to an order.
@@ -103,6 +105,9 @@ pub enum Answer {
     Bindings(bulk::Page),
     /// Name and count, by name.
     Counters(Vec<(&'static str, u64)>),
+    /// RouterOS's word for each state and how many leases are in it; `ended` are those that are
+    /// over and remembered for their clients.
+    States(Vec<(&'static str, u64)>),
     /// It is done, and durable.
     Done,
     /// It was not done.

@@ -128,6 +128,8 @@ pub struct Menu {
     pub specials: &'static [Special],
     /// How earlier versions said it.
     pub formerly: &'static [Former],
+    /// Words below this menu that are menus on a router and not here: scripts may name them.
+    pub elsewhere: &'static [&'static str],
     /// Rows that are always there, under the first ids: they can be changed, but not removed.
     pub builtin: &'static [Texts],
     /// Why a row that others refer to is not removed; if `None`, it is, and they dangle.
@@ -159,6 +161,7 @@ impl Menu {
         views: &[],
         specials: &[],
         formerly: &[],
+        elsewhere: &[],
         builtin: &[],
         in_use: None,
         guarded: false,

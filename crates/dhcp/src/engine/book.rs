@@ -14,7 +14,7 @@ use self::clients::Clients;
 use self::due::Due;
 use self::locations::Locations;
 use super::identity::{Identity, Traits};
-use super::lease::{Lease, ServerKey, State};
+use super::lease::{Lease, ServerKey, State, Step};
 use crate::time::Boottime;
 
 /// A lease of the book, for as long as it is in it.
@@ -28,7 +28,8 @@ pub(super) type Place = (SpaceId, Ipv4Addr);
 ///
 /// **Invariants** ([`Book::check`]): a place has at most one lease that is found by its place, and
 /// at most one ended lease that is displaced by it; a lease that has a client is found by that
-/// client; a lease that can end by itself is due no later than it ends.
+/// client; a lease that can end by itself is due no later than it ends; the
+/// census is of all leases.
 #[derive(Debug)]
 pub(super) struct Book {
     slots: Slots,
@@ -37,7 +38,12 @@ pub(super) struct Book {
     /// By hardware address, client-id and port, whatever tells the clients apart; while asked for.
     traits: Option<Clients>,
     due: Due,
+    census: Census,
 }
+
+/// How many leases are in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Census([u64; State::ALL.len()]);
 
 /// The leases of one client on one server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +64,7 @@ impl Book {
             clients: Clients::new(seed),
             traits: None,
             due: Due::default(),
+            census: Census::default(),
         }
     }
 
@@ -116,6 +123,7 @@ impl Book {
         if let Some(old) = lease.displaced {
             debug_assert_eq!(self.slots.get(old).state, State::Ended);
         }
+        self.census.joins(lease.state);
         let id = self.slots.insert(lease);
         self.locations.set(place, Some(id));
         self.index_client(id);
@@ -127,6 +135,7 @@ impl Book {
     pub(super) fn remove(&mut self, id: LeaseId) -> Lease {
         self.unindex_client(id);
         let lease = self.slots.remove(id);
+        self.census.leaves(lease.state);
         let place = (lease.space, lease.address);
         if self.locations.get(place) == Some(id) {
             self.locations.set(place, lease.displaced);
@@ -143,6 +152,7 @@ impl Book {
         if let Some(old) = self.slots.get_mut(id).displaced.take() {
             self.unindex_client(old);
             let old = self.slots.remove(old);
+            self.census.leaves(old.state);
             self.due.forget(old.deadline);
         }
     }
@@ -157,11 +167,26 @@ impl Book {
         if lease.state != state {
             lease.since = now;
         }
+        self.census.leaves(lease.state);
+        self.census.joins(state);
         lease.state = state;
         self.set_deadline(id, until);
         if !had_client && state.has_client() {
             self.index_client(id);
         }
+    }
+
+    /// The lease is offered, if it was not yet: its time goes on.
+    pub(super) fn set_offered(&mut self, id: LeaseId) {
+        let lease = self.slots.get_mut(id);
+        self.census.leaves(lease.state);
+        lease.state = lease.state.next(Step::Offer);
+        self.census.joins(lease.state);
+    }
+
+    /// How many leases are in each state, displaced ones too.
+    pub(super) fn census(&self) -> Census {
+        self.census
     }
 
     /// The lease's state ends at another time.
@@ -256,8 +281,10 @@ impl Book {
     /// The first thing that is wrong, in words.
     pub(super) fn check(&self) -> Result<(), String> {
         let earliest = self.due.earliest();
+        let mut census = Census::default();
         for id in self.slots.ids() {
             let lease = self.slots.get(id);
+            census.joins(lease.state);
             let place = (lease.space, lease.address);
             let found = self.locations.get(place);
             let covered = found.is_some_and(|at| self.slots.get(at).displaced == Some(id));
@@ -283,6 +310,9 @@ impl Book {
                 return Err(format!("{} is never due", lease.address));
             }
         }
+        if census != self.census {
+            return Err(format!("{census:?} there are, {:?} were counted", self.census));
+        }
         let placed = self.locations.from(None).count();
         let displaced = self.slots.ids().filter(|&id| self.slots.get(id).displaced.is_some());
         let expected = placed + displaced.count();
@@ -293,6 +323,21 @@ impl Book {
             return Err(format!("{} clients of {} leases", self.clients.len(), self.slots.len()));
         }
         Ok(())
+    }
+}
+
+impl Census {
+    /// Each state and how many leases are in it.
+    pub(super) fn all(self) -> impl Iterator<Item = (State, u64)> {
+        State::ALL.into_iter().zip(self.0)
+    }
+
+    fn joins(&mut self, state: State) {
+        self.0[state as usize] += 1;
+    }
+
+    fn leaves(&mut self, state: State) {
+        self.0[state as usize] -= 1;
     }
 }
 

@@ -8,7 +8,7 @@ use leasehold_pool::{Grant, PoolId, Refused, Wish};
 use super::Engine;
 use super::book::LeaseId;
 use super::exchange::Exchange;
-use super::lease::{State, Step};
+use super::lease::State;
 use super::lifecycle::seconds_until;
 use super::reply::Given;
 use super::supply::{NO_POOL, number};
@@ -279,8 +279,8 @@ impl Engine {
         let now = exchange.now.boottime;
         let left = self.seconds_left(exchange, id);
         let failed = self.store.has_failed();
+        self.book.set_offered(id);
         let lease = self.book.get_mut(id);
-        lease.state = lease.state.next(Step::Offer);
         lease.heard = now;
         lease.offers = lease.offers.saturating_add(1);
         // RouterOS: of four offers in a row the third and the fourth are broadcast, in case the

@@ -93,6 +93,10 @@ pub(super) enum Next {
 }
 
 impl State {
+    /// Every state, in the order of their numbers.
+    pub(super) const ALL: [Self; 6] =
+        [Self::Testing, Self::Offered, Self::Bound, Self::Ended, Self::Declined, Self::Conflict];
+
     /// All transitions there are. An offer that comes to nothing leaves nothing; a lease that was
     /// bound is remembered.
     pub(super) fn after(self, step: Step) -> Next {
@@ -415,15 +419,7 @@ mod tests {
     #[test]
     fn every_state_can_come_to_an_end() {
         let steps = [Step::End, Step::GiveUp, Step::Pardon];
-        let states = [
-            State::Testing,
-            State::Offered,
-            State::Bound,
-            State::Ended,
-            State::Declined,
-            State::Conflict,
-        ];
-        for state in states {
+        for state in State::ALL {
             assert!(steps.iter().any(|&step| state.after(step) != Next::Never), "{state:?}");
         }
     }

@@ -52,8 +52,17 @@ impl Engine {
             }
             Order::Usage => self.usage(),
             Order::Counters => Answer::Counters(self.counters.all()),
+            Order::States => Answer::States(self.states()),
         };
         out.answer(id, answer);
+    }
+
+    fn states(&self) -> Vec<(&'static str, u64)> {
+        let word = |state| match state {
+            State::Ended => "ended",
+            state => status(state).name(),
+        };
+        self.book.census().all().map(|(state, count)| (word(state), count)).collect()
     }
 
     fn list(&self, now: Boottime, after: Option<Location>, limit: usize) -> Answer {
@@ -209,17 +218,10 @@ impl Engine {
         let client = &lease.client;
         let since = |then: Boottime| then.until(now);
         let rows = self.config.leases.at(lease.address).find(|row| self.obeys(id, row));
-        let status = match lease.state {
-            State::Testing => Status::Testing,
-            State::Offered => Status::Offered,
-            State::Bound | State::Ended => Status::Bound,
-            State::Declined => Status::Declined,
-            State::Conflict => Status::Conflict,
-        };
         LeaseView {
             location: self.location(lease),
             server: Arc::clone(self.services.name(lease.server)),
-            status,
+            status: status(lease.state),
             fixed: rows.map(|row| row.key),
             hardware: client.hardware(),
             client_id: client.client_id().into(),
@@ -238,6 +240,17 @@ impl Engine {
             reconfigure: self.reconfigures.of((lease.space, lease.address), now),
             conflict: client.hardware().mac().filter(|_| lease.state == State::Conflict),
         }
+    }
+}
+
+/// What a lease is doing in the words of a router, which knows none that has ended.
+fn status(state: State) -> Status {
+    match state {
+        State::Testing => Status::Testing,
+        State::Offered => Status::Offered,
+        State::Bound | State::Ended => Status::Bound,
+        State::Declined => Status::Declined,
+        State::Conflict => Status::Conflict,
     }
 }
 

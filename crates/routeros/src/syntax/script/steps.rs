@@ -82,6 +82,13 @@ impl Reading<'_> {
                 *self.steps.skipped.entry(before.path().into()).or_default() += 1;
                 cursor.skip_statement();
             }
+            Found::Unknown { word, offset, before, absolute: true }
+                if self.is_wrong(&before, &word) =>
+            {
+                // What follows is about a menu that is nowhere.
+                *context = Context::Unknown(format!("{}/{word}", before.path()));
+                return Err(Misread::new(offset, Rule::BadCommand(word)));
+            }
             Found::Unknown { word, before, absolute: true, .. } => {
                 if let Some(path) = self.unknown(cursor, &before, &word) {
                     *context = Context::Unknown(path);
@@ -105,6 +112,12 @@ impl Reading<'_> {
         let known = VERBS.iter().any(|verb| verb.word == word);
         let menu = self.grammar.menu(place.path());
         known && !place.path().is_empty() && menu.is_none_or(|menu| !menu.is_configured())
+    }
+
+    /// Whether a word that is unknown in a menu of ours is unknown to a router too.
+    fn is_wrong(&self, place: &Position, word: &str) -> bool {
+        let menu = self.grammar.menu(place.path()).filter(|menu| menu.is_configured());
+        menu.is_some_and(|menu| !menu.elsewhere.contains(&word))
     }
 
     /// A menu that we do not have: its path reaches to the first command word. The path, if there
