@@ -36,6 +36,9 @@ pub(crate) struct Disk {
     durable: Vec<Written>,
     /// All of `durable`, folded.
     leases: BTreeMap<Location, Folded>,
+    /// Who was bound to what by a turn of the newest sync, also if a later turn of the same sync
+    /// has changed that: the promises of all of them leave together.
+    newest: Vec<(Location, Identity)>,
     /// Written and not yet, or never, synced; in order.
     doubtful: VecDeque<Written>,
     sickness: Option<Sickness>,
@@ -55,6 +58,7 @@ impl Disk {
         Self {
             durable: Vec::new(),
             leases: BTreeMap::new(),
+            newest: Vec::new(),
             doubtful: VecDeque::new(),
             settled: 0,
             written: 0,
@@ -95,6 +99,7 @@ impl Disk {
         if self.sickness.is_some() || oldest <= self.settled {
             return Err(Failed);
         }
+        self.newest.clear();
         while self.doubtful.front().is_some_and(|next| next.sequence <= sequence) {
             self.doubtful.pop_front().into_iter().for_each(|written| self.keep(written));
         }
@@ -137,17 +142,27 @@ impl Disk {
     /// A store finds a torn write by its checksum and keeps the frames before the tear.
     fn keep(&mut self, written: Written) {
         for record in frames(&written.bytes) {
-            self.leases.entry(record.location.clone()).or_default().apply(record);
+            let location = record.location.clone();
+            let lease = self.leases.entry(location.clone()).or_default();
+            lease.apply(record);
+            self.newest.extend(binding(lease).map(|it| (location, named(it))));
         }
         self.durable.push(written);
     }
 
     /// Whether an address belongs to this client by what is durable.
     pub(crate) fn holds(&self, address: Ipv4Addr, identity: &Identity) -> bool {
-        let lease = self.leases.get(&Location::main(address));
-        let Some(binding) = lease.and_then(binding) else { return false };
-        let mac = Hardware::new(binding.htype, &binding.chaddr).mac().unwrap_or_default().0;
-        same(&Identity { mac, client_id: binding.client_id.to_vec() }, identity)
+        let location = Location::main(address);
+        let held = self.leases.get(&location).and_then(binding).map(named);
+        held.is_some_and(|held| same(&held, identity))
+    }
+
+    /// Whether it does, or did before the last turn of the newest sync.
+    pub(crate) fn has_just_held(&self, address: Ipv4Addr, identity: &Identity) -> bool {
+        let location = Location::main(address);
+        let mut newest = self.newest.iter();
+        self.holds(address, identity)
+            || newest.any(|(at, held)| *at == location && same(held, identity))
     }
 
     /// The addresses that are bound by what is durable.
@@ -187,6 +202,12 @@ fn binding(lease: &Folded) -> Option<&Binding> {
         (Change::Bound(binding), None) => Some(binding),
         _ => None,
     }
+}
+
+/// Whose a binding is.
+pub(crate) fn named(binding: &Binding) -> Identity {
+    let mac = Hardware::new(binding.htype, &binding.chaddr).mac().unwrap_or_default().0;
+    Identity { mac, client_id: binding.client_id.to_vec() }
 }
 
 fn frames(bytes: &[u8]) -> impl Iterator<Item = Record> + '_ {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leasehold_dhcp::{Mac, ProbeAnswer};
 
-use crate::client::{Client, ClientId, Identity};
+use crate::client::{Client, ClientId, Identity, Lease};
 use crate::clock::Moment;
 use crate::oracle::{View, same};
 
@@ -14,11 +14,19 @@ use crate::oracle::{View, same};
 const PROBE: Duration = Duration::from_millis(500);
 
 /// One address that the link was asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Probed {
     at: Moment,
-    /// Who answered in time, as far as an answer tells.
-    answered: Option<Option<Mac>>,
+    /// Who answered in time, as far as an answer tells: a squatter and the owner, perhaps.
+    answers: Vec<Option<Mac>>,
+}
+
+/// A forgotten lease, promised again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Again {
+    pub address: Ipv4Addr,
+    pub asked: Moment,
+    pub until: Moment,
 }
 
 /// The part of the judge that knows of lost stores and of probes.
@@ -26,6 +34,9 @@ struct Probed {
 pub(crate) struct Loss {
     /// Leases that were promised before the store was lost, until the server knows them again.
     forgotten: BTreeSet<(ClientId, Ipv4Addr)>,
+    /// What they were promised when the server came to know them again. A client may not have
+    /// heard it.
+    again: BTreeMap<(ClientId, Ipv4Addr), Again>,
     /// Until when every new offer has to be probed.
     suspects_until: Option<Moment>,
     probed: BTreeMap<Ipv4Addr, Probed>,
@@ -46,6 +57,7 @@ impl Loss {
 
     pub(crate) fn forget(&mut self, leases: impl Iterator<Item = (ClientId, Ipv4Addr)>) {
         self.forgotten.extend(leases);
+        self.again.clear();
         self.contested.clear();
         self.served.clear();
     }
@@ -55,9 +67,21 @@ impl Loss {
     }
 
     /// The client has been promised the address again. Tells whether it was forgotten.
-    pub(crate) fn known_again(&mut self, client: ClientId, address: Ipv4Addr) -> bool {
+    pub(crate) fn known_again(&mut self, client: ClientId, again: Again) -> bool {
         self.served.insert(client);
-        self.forgotten.remove(&(client, address))
+        let was_forgotten = self.forgotten.remove(&(client, again.address));
+        if was_forgotten || self.again.contains_key(&(client, again.address)) {
+            self.again.insert((client, again.address), again);
+        }
+        was_forgotten
+    }
+
+    /// Whether a client has only the forgotten lease any more: the ACK that made it known again
+    /// was lost on its way, and what that promised is over.
+    pub(crate) fn is_over(&self, now: Moment, client: ClientId, lease: &Lease) -> bool {
+        self.again
+            .get(&(client, lease.address))
+            .is_some_and(|again| lease.granted < again.asked && again.until <= now)
     }
 
     /// Somebody is given an address.
@@ -72,7 +96,7 @@ impl Loss {
     }
 
     pub(crate) fn probed(&mut self, at: Moment, address: Ipv4Addr) {
-        self.probed.insert(address, Probed { at, answered: None });
+        self.probed.insert(address, Probed { at, answers: Vec::new() });
     }
 
     pub(crate) fn answered(&mut self, now: Moment, answer: &ProbeAnswer) {
@@ -83,7 +107,7 @@ impl Loss {
         if let Some(probed) = self.probed.get_mut(&answer.address)
             && now.since(probed.at) < PROBE
         {
-            probed.answered = Some(answer.mac);
+            probed.answers.push(answer.mac);
         }
     }
 
@@ -93,12 +117,17 @@ impl Loss {
 
     /// Whether a client whose lease was forgotten may be told NAK.
     pub(crate) fn excuses_nak(&self, now: Moment, client: &Client, address: Ipv4Addr) -> bool {
-        let own = Some(Some(Mac(client.identity.mac)));
+        let own = Some(Mac(client.identity.mac));
         let probed = self.probed.get(&address);
-        // Nobody answered in time: by now, somebody else has been given it.
-        let is_given = probed.is_some_and(|it| now.since(it.at) >= PROBE && it.answered != own);
-        let contested = is_given || self.contested.contains(&address);
-        self.is_forgotten(client.id, address) && (contested || self.served.contains(&client.id))
+        // Its owner did not answer in time: by now, somebody else has been given it. Or a squatter
+        // answered too, and was heard first.
+        let is_lost = probed.is_some_and(|it| {
+            let squatted = it.answers.iter().any(|by| *by != own);
+            squatted || (now.since(it.at) >= PROBE && it.answers.is_empty())
+        });
+        let contested = is_lost || self.contested.contains(&address);
+        let forgotten = self.is_forgotten(client.id, address);
+        forgotten && (contested || self.served.contains(&client.id))
     }
 
     /// What the server should have known when it offered an address.
@@ -114,9 +143,8 @@ impl Loss {
         let probed = self.probed.get(&address);
         // The offer that follows a probe comes with its end.
         let fresh = probed.filter(|it| view.now.since(it.at) < 2 * PROBE);
-        if let Some(by) = fresh.and_then(|it| it.answered)
-            && by != Some(Mac(to.mac))
-        {
+        let strangers = |it: &&Option<Mac>| **it != Some(Mac(to.mac));
+        if let Some(by) = fresh.and_then(|it| it.answers.iter().find(strangers)) {
             return Some(format!("answered the probe: {by:?} has it"));
         }
         let suspects = self.suspects_until.is_some_and(|until| view.now < until);

@@ -16,7 +16,7 @@ use crate::client::{Client, ClientId, Identity};
 use crate::clock::Moment;
 use crate::disk::Disk;
 use crate::legal::{self, Fault, Heard};
-use crate::loss::Loss;
+use crate::loss::{Again, Loss};
 use crate::message::{self, Illegal, Kind, Message};
 use crate::site::{Site, SiteChange};
 use crate::topology::{LinkId, Reach, Relays, link_of};
@@ -235,6 +235,11 @@ impl Oracle {
         self.loss.distrusts_answers();
     }
 
+    /// The server has decided on a binding, and promises it as soon as the disk has it.
+    pub(crate) fn bound(&mut self, address: Ipv4Addr, to: &Identity, clients: &[Client]) {
+        self.loss.given(address, to, clients);
+    }
+
     /// The administrator changed the configuration.
     pub(crate) fn reconfigured(&mut self, now: Moment, change: SiteChange) {
         if matches!(change, SiteChange::Static { .. }) {
@@ -354,13 +359,14 @@ impl Oracle {
         let is_own = same(&client.identity, &asked.identity);
         let went_on = is_own && (is_rude || awaited.is_none());
         let removed = self.revoked.contains(&(client.id, address)) || !view.looks_inside;
-        if !removed && !went_on && !view.disk.holds(address, &asked.identity) {
+        if !removed && !went_on && !view.disk.has_just_held(address, &asked.identity) {
             return Err((Rule::NotDurable, format!("{address} to {}", asked.sender)));
         }
         if let Some(exchange) = awaited {
             let until = exchange.began.after(lease);
             self.promises.insert(client.id, Promise { xid: ack.xid, address, until });
-            let was_forgotten = self.loss.known_again(client.id, address);
+            let again = Again { address, asked: exchange.began, until: asked.at.after(lease) };
+            let was_forgotten = self.loss.known_again(client.id, again);
             let was_revoked = self.revoked.remove(&(client.id, address)) || was_forgotten;
             if !asked.heard.unicast {
                 self.astray.remove(&(client.id, address));
@@ -401,6 +407,7 @@ impl Oracle {
             || self.strayed.contains_key(&client.id)
             || view.is_between_servers(asked.heard.link, address)
             || self.loss.excuses_nak(view.now, client, address)
+            || self.loss.is_over(view.now, client.id, &lease)
             || (self.loss.is_forgotten(client.id, address)
                 && !view.site.gives(client.link, view.links, is, address))
             || !view.site.leaves(asked.heard.link, is, address)
@@ -422,9 +429,11 @@ impl Oracle {
             |client: ClientId| same(&view.clients[usize::from(client.0)].identity, &asked.identity);
         // A renewal that comes by unicast may have any way behind it: the address tells whose it
         // is.
+        let unicast = asked.heard.unicast;
         let links = (0..).map(LinkId).zip(view.links).map(|(link, _)| link);
-        let mut links = links.filter(|link| asked.heard.unicast || *link == asked.heard.link);
-        if links.any(|link| view.site.gives(link, view.links, is, address)) {
+        let mut links = links.filter(|link| unicast || *link == asked.heard.link);
+        let by_any = unicast && view.site.renews(view.links, is, address);
+        if by_any || links.any(|link| view.site.gives(link, view.links, is, address)) {
             return Ok(());
         }
         Err((Rule::NotConfigured, format!("{address} to {}", asked.sender)))
@@ -438,7 +447,9 @@ impl Oracle {
             if same(&client.identity, identity) || self.is_void(client.id, address) || lost {
                 continue;
             }
-            let holds = client.lease(view.now).is_some_and(|lease| lease.address == address);
+            let holds = client.lease(view.now).is_some_and(|lease| {
+                lease.address == address && !self.loss.is_over(view.now, client.id, &lease)
+            });
             if holds || self.is_promised(client, address, view.now) {
                 return Some(client.id.to_string());
             }

@@ -199,6 +199,22 @@ impl Site {
         })
     }
 
+    /// Whether a server for every relay may have given an address whose renewal comes by unicast:
+    /// that names no relay, so any one with the address in its chain is the right one.
+    pub(crate) fn renews(
+        &self,
+        links: &[Reach],
+        is: impl Fn(ClientId) -> bool,
+        address: Ipv4Addr,
+    ) -> bool {
+        let is_free = self.obeyed().all(|(owner, fixed)| fixed != address || is(owner));
+        let mut by_any = self.servers.iter().zip(links).filter(|(_, reach)| reach.is_any());
+        is_free
+            && by_any.any(|(server, _)| {
+                server.enabled && self.chain(server.pool).any(|it| self.holds(it, address))
+            })
+    }
+
     /// A pool and those that follow it.
     fn chain(&self, first: LinkId) -> impl Iterator<Item = LinkId> + '_ {
         let next = |pool: &LinkId| self.pools[usize::from(pool.0)].next;

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use leasehold_dhcp::record::Change;
 use leasehold_dhcp::{Durable, Event, Input, Now, StoreState};
 
 use crate::clock::Moment;
@@ -122,6 +123,10 @@ impl World<'_> {
             self.history.add(self.now, What::Turn { sequence, records: records.len() as u32 });
             for record in records.iter() {
                 self.history.note(self.now, || format!("{} {:?}", record.location, record.change));
+                if let Change::Bound(binding) = &record.change {
+                    let to = crate::disk::named(binding);
+                    self.oracle.bound(record.location.address, &to, &self.clients);
+                }
             }
             let records = planted::records(self.plan.planted, records);
             self.disk.write(sequence, &records);

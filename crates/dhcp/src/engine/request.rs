@@ -197,7 +197,11 @@ impl Engine {
         match lease.state {
             State::Testing => Verdict::Silent(Silence::Testing),
             State::Bound if !may_have && self.has_moved(exchange, id) => {
-                Verdict::Deny(Denied::WrongNetwork)
+                // What a server promised that is disabled now is no other one's to judge.
+                match self.services.with_key(lease.server) {
+                    Some(_) => Verdict::Deny(Denied::WrongNetwork),
+                    None => Verdict::Silent(Silence::Withheld),
+                }
             }
             // Never a NAK because of a configuration: what was promised holds.
             State::Bound if !may_have => Verdict::Keep(id),

@@ -1,8 +1,9 @@
 //! REN: DHCPREQUEST in RENEWING and REBINDING.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use leasehold_dhcp::config::Authoritative;
+use leasehold_dhcp::config::{Authoritative, PoolIndex, Relay};
 use leasehold_dhcp::event::Silence;
 use leasehold_dhcp::record::Change;
 use leasehold_dhcp::{Destination, Event};
@@ -247,12 +248,34 @@ fn the_lease_of_a_disabled_server_is_nobody_elses_to_judge() {
     let held = world.lease(&Packet::client(1).relayed());
     world.reconfigure(|config| {
         config.servers.remove(2);
-        config.servers[0].address_pool =
-            leasehold_dhcp::config::AddressPool::Pool(leasehold_dhcp::config::PoolIndex(2));
+        config.servers[0].address_pool = leasehold_dhcp::config::AddressPool::Pool(PoolIndex(2));
         config.leases = [fixed(1, lan(20))].into_iter().collect();
     });
     let mut packet = Packet { interface: UPLINK, ..Packet::client(1) }.renew(held);
     packet.link_source = None;
     let event = world.silent(&packet);
+    assert!(matches!(event, Event::Silent { reason: Silence::Withheld, .. }), "{event}");
+}
+
+/// The same behind a relay, where a server for every relay takes the disabled one's place.
+#[test]
+fn the_lease_of_a_disabled_server_is_not_denied_by_the_server_for_every_relay() {
+    let mut config = config();
+    let far2 = Ipv4Addr::new(172, 29, 3, 200);
+    config.pools[2] = pool("far-pool", far(200), far(200));
+    config.pools[2].next = Some(PoolIndex(3));
+    config.pools.push(pool("far2-pool", far2, far2));
+    config.networks = config.networks.iter().cloned().chain([network("172.29.3.0/24")]).collect();
+    let mut any = server("any", &config.servers[2].interface, 3);
+    any.relay = Relay::Any;
+    config.servers.push(any);
+    let mut world = World::with(config);
+    world.lease(&Packet::client(1).relayed());
+    let held = world.lease(&Packet::client(2).relayed());
+    assert_eq!(held, far2, "the chain leads to another network");
+    world.reconfigure(|config| {
+        config.servers.remove(2);
+    });
+    let event = world.silent(&Packet::client(2).relayed().rebind(held));
     assert!(matches!(event, Event::Silent { reason: Silence::Withheld, .. }), "{event}");
 }
