@@ -76,7 +76,7 @@ impl ConfigFile {
 }
 
 /// Writes a file so that after a crash it is the old one or the new one, whole. Owner and mode of
-/// an existing file stay; a link stays a link.
+/// an existing file stay, but for what everybody may: it can hold secrets. A link stays a link.
 pub(crate) fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -98,7 +98,7 @@ fn write_draft(draft: &Path, text: &str, old: Option<fs::Metadata>) -> io::Resul
     let mut options = OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o640).open(draft)?;
     if let Some(old) = old {
-        file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o7777))?;
+        file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o7770))?;
         // Only root may give a file away; whoever else writes it owns it already or may not.
         let _ = fchown(&file, Some(old.uid()), Some(old.gid()));
     }
@@ -127,18 +127,17 @@ mod tests {
     }
 
     #[test]
-    fn mode_and_links_stay() {
+    fn links_and_the_mode_stay_but_for_everybody() {
         let directory = tempfile::tempdir().unwrap();
         let mut file = file(&directory, "a = 1\n");
-        let mode = fs::Permissions::from_mode(0o604);
-        fs::set_permissions(file.path(), mode.clone()).unwrap();
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o664)).unwrap();
         let link = directory.path().join("link.toml");
         std::os::unix::fs::symlink(file.path(), &link).unwrap();
         let target = std::mem::replace(&mut file.path, link.clone());
         file.replace("a = 2\n".into()).unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_to_string(&target).unwrap(), "a = 2\n");
-        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o604);
+        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o660);
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2, "no draft is left");
     }
 }
