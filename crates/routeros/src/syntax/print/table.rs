@@ -10,12 +10,14 @@ struct Column {
     title: String,
     number: bool,
     cells: Vec<Vec<String>>,
+    width: usize,
 }
 
 impl Column {
-    fn width(&self) -> usize {
-        let lines = self.cells.iter().flatten().map(String::as_str);
-        lines.chain([self.title.as_str()]).map(|text| text.chars().count()).max().unwrap_or(0)
+    fn new(title: String, number: bool, cells: Vec<Vec<String>>) -> Self {
+        let lines = cells.iter().flatten().chain([&title]);
+        let width = lines.map(|text| text.chars().count()).max().unwrap_or(0);
+        Self { title, number, cells, width }
     }
 
     fn is_empty(&self) -> bool {
@@ -110,12 +112,12 @@ fn column(menu: &'static Menu, records: &[Record], name: &str) -> Option<Column>
     };
     let cells = records.iter().map(cell).collect();
     let number = value.kind == Kind::Number && !value.list;
-    Some(Column { title: name.to_uppercase(), number, cells })
+    Some(Column::new(name.to_uppercase(), number, cells))
 }
 
 fn id_column(records: &[Record]) -> Column {
     let id = |record: &Record| vec![record.id().map(|id| id.to_string()).unwrap_or_default()];
-    Column { title: ".ID".into(), number: false, cells: records.iter().map(id).collect() }
+    Column::new(".ID".into(), false, records.iter().map(id).collect())
 }
 
 /// As many columns as fit, from the left; the first one always stays.
@@ -124,7 +126,7 @@ fn fitting(mut columns: Vec<Column>, margin: usize, width: Option<usize>) -> Vec
     let mut used = margin;
     let mut fit = 0;
     for column in &columns {
-        used += column.width() + if fit == 0 { 0 } else { 2 };
+        used += column.width + if fit == 0 { 0 } else { 2 };
         if used > width && fit > 0 {
             break;
         }
@@ -146,7 +148,7 @@ fn push_line<'a>(
             line.push_str("  ");
         }
         let cell = cell(column).map(String::as_str).unwrap_or_default();
-        let width = column.width();
+        let width = column.width;
         line.push_str(&if column.number {
             format!("{cell:>width$}")
         } else {
