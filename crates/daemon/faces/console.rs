@@ -69,6 +69,9 @@ impl From<io::Error> for ConsoleError {
 /// How long the line editor waits for names that it wants to offer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// As shells have it: 128 and the number of SIGHUP.
+const HUNG_UP: i32 = 129;
+
 /// Reads lines until the end of the input, or `/quit`.
 ///
 /// # Errors
@@ -84,6 +87,10 @@ pub fn run(options: &Options) -> Result<(), ConsoleError> {
     desk.client()?;
     let interrupted = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))?;
+    // A terminal that is gone ends the session, also where whoever started it ignores that:
+    // safe mode depends on it.
+    let always = Arc::new(AtomicBool::new(true));
+    signal_hook::flag::register_conditional_shutdown(signal_hook::consts::SIGHUP, HUNG_UP, always)?;
     let mut console = Console {
         shared: Shared::new(desk),
         options: options.clone(),
