@@ -13,7 +13,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use leasehold_dhcp::Wall;
 
@@ -141,6 +142,25 @@ pub(super) fn fenced<T>(calls: impl FnOnce() -> Result<T, Fault>) -> Result<T, F
     })
 }
 
+/// How long sled's own threads may keep the lock of a store that was closed just now.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Opens it as soon as its lock is free: the state directory's own lock keeps other processes out.
+fn unlocked(config: &sled::Config) -> sled::Result<sled::Db> {
+    let deadline = Instant::now() + CLOSING;
+    loop {
+        match config.open() {
+            Err(sled::Error::Io(error))
+                if error.to_string().starts_with("could not acquire lock")
+                    && Instant::now() < deadline =>
+            {
+                thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened,
+        }
+    }
+}
+
 impl Database {
     /// Opens the store in `path`, or makes an empty one there.
     pub(super) fn open(path: &Path, settings: &Settings) -> Result<Self, Fault> {
@@ -156,13 +176,13 @@ impl Database {
 
     fn open_unfenced(path: &Path, settings: &Settings) -> Result<Self, Fault> {
         fs::create_dir_all(path).map_err(|error| Fault::Io("create the store", error))?;
-        let db = sled::Config::new()
+        let config = sled::Config::new()
             .path(path)
             .cache_capacity(settings.cache_bytes)
             .flush_every_ms(None)
             .mode(sled::Mode::HighThroughput)
-            .use_compression(false)
-            .open()?;
+            .use_compression(false);
+        let db = unlocked(&config)?;
         let log = File::open(path.join("db")).map_err(|e| Fault::Io("open the store's log", e))?;
         let directory = File::open(path).map_err(|e| Fault::Io("open the store's directory", e))?;
         let place = Place::of(&path.join("db"), &log);
