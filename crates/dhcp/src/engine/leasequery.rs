@@ -13,6 +13,7 @@ use super::exchange::Exchange;
 use super::identity::Identity;
 use super::lease::{Lease, State};
 use super::lifecycle::seconds_until;
+use super::reply::header;
 use super::service::Service;
 use super::terms::Terms;
 use crate::client::Hardware;
@@ -476,20 +477,4 @@ impl Engine {
 /// The codes that an answer tells, as far as there is something to tell.
 fn wanted<'a>(request: &Request<'a>) -> &'a [u8] {
     request.parameter_request_list().unwrap_or(WITHOUT_QUERY_LIST)
-}
-
-fn header(request: &Request<'_>) -> Header<'static> {
-    Header {
-        htype: request.hardware.htype(),
-        hlen: request.hardware.octets().len() as u8,
-        xid: request.xid,
-        flags: request.flags,
-        ciaddr: Ipv4Addr::UNSPECIFIED,
-        yiaddr: Ipv4Addr::UNSPECIFIED,
-        siaddr: Ipv4Addr::UNSPECIFIED,
-        giaddr: request.giaddr,
-        chaddr: request.chaddr,
-        file: &[],
-        cookie: true,
-    }
 }

@@ -12,7 +12,7 @@ use super::nonce::Nonce;
 use crate::event::{Denied, Event};
 use crate::link::Mac;
 use crate::outbox::{Destination, Outbox};
-use crate::wire::{CLIENT_PORT, Header, IP_AND_UDP, SERVER_PORT, code};
+use crate::wire::{CLIENT_PORT, Header, IP_AND_UDP, Request, SERVER_PORT, code};
 
 /// A BOOTP client has room for 64 octets behind the file name: RFC 951, RFC 1534 § 2.
 const BOOTP_LENGTH: usize = 300;
@@ -93,7 +93,7 @@ impl Engine {
             //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
             //# 'sname' Server host name Server host name (unused) or options or options
             file,
-            ..header(exchange)
+            ..header(exchange.request)
         };
         let write = |bytes: &mut Vec<u8>| reply.write(&header, relay_agent, limit, bytes);
         match given.promised {
@@ -130,7 +130,7 @@ impl Engine {
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
         //# Use 'file'/'sname' fields MAY MAY MUST NOT
         reply.require();
-        let mut header = header(exchange);
+        let mut header = header(exchange.request);
         let to = if request.is_relayed() {
             //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2
             //# The server MUST set the broadcast bit in the
@@ -308,8 +308,7 @@ impl Engine {
 }
 
 /// The fields that every reply copies; the others are zero.
-fn header<'a>(exchange: &Exchange<'_>) -> Header<'a> {
-    let request = exchange.request;
+pub(super) fn header<'a>(request: &Request<'_>) -> Header<'a> {
     Header {
         htype: request.hardware.htype(),
         hlen: request.hardware.octets().len() as u8,
