@@ -5,43 +5,27 @@ use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
+use fastrand::Rng;
+
 #[allow(unreachable_pub, reason = "a crate of its own, for libFuzzer")]
 #[path = "../../../fuzz/src/lib.rs"]
 mod targets;
 
-/// SplitMix64: the same mutations every time.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
-
-    /// One to four changes: an octet, a bit, a piece removed, repeated, or taken from `other`.
-    fn mutate(&mut self, bytes: &mut Vec<u8>, other: &[u8]) {
-        for _ in 0..=self.below(4) {
-            let at = self.below(bytes.len());
-            let end = (at + 1 + self.below(32)).min(bytes.len());
-            match self.below(6) {
-                0 => bytes.iter_mut().skip(at).take(1).for_each(|octet| *octet = self.0 as u8),
-                1 => {
-                    bytes.iter_mut().skip(at).take(1).for_each(|octet| *octet ^= 1 << (self.0 & 7))
-                }
-                2 => drop(bytes.drain(at.min(end)..end)),
-                3 => bytes.extend_from_within(at.min(end)..end),
-                4 => bytes.truncate(at),
-                _ => {
-                    let from = self.below(other.len());
-                    let piece = other.iter().skip(from).take(1 + self.below(32)).copied();
-                    bytes.splice(at..at, piece);
-                }
+/// One to four changes: an octet, a bit, a piece removed, repeated, or taken from `other`.
+fn mutate(random: &mut Rng, bytes: &mut Vec<u8>, other: &[u8]) {
+    for _ in 0..random.usize(1..=4) {
+        let at = random.usize(0..bytes.len().max(1));
+        let end = (at + random.usize(1..=32)).min(bytes.len());
+        match random.u8(0..6) {
+            0 => bytes.iter_mut().skip(at).take(1).for_each(|octet| *octet = random.u8(..)),
+            1 => bytes.iter_mut().skip(at).take(1).for_each(|octet| *octet ^= 1 << random.u8(0..8)),
+            2 => drop(bytes.drain(at.min(end)..end)),
+            3 => bytes.extend_from_within(at.min(end)..end),
+            4 => bytes.truncate(at),
+            _ => {
+                let from = random.usize(0..other.len().max(1));
+                let piece = other.iter().skip(from).take(random.usize(1..=32)).copied();
+                bytes.splice(at..at, piece);
             }
         }
     }
@@ -55,13 +39,14 @@ fn run(target: &str, mutations: u64, function: fn(&[u8])) {
     files.sort();
     assert!(!files.is_empty(), "{corpus:?} is empty");
     let inputs: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).expect("a file")).collect();
-    let mut random = Random(83);
+    // The same mutations every time.
+    let mut random = Rng::with_seed(83);
     for (file, input) in files.iter().zip(&inputs) {
         for mutation in 0..=mutations {
             let mut bytes = input.clone();
             if mutation > 0 {
-                let other = &inputs[random.below(inputs.len())];
-                random.mutate(&mut bytes, other);
+                let other = &inputs[random.usize(0..inputs.len())];
+                mutate(&mut random, &mut bytes, other);
             }
             panic::catch_unwind(AssertUnwindSafe(|| function(&bytes))).unwrap_or_else(|_| {
                 panic!("{}, mutation {mutation}: {}", file.display(), bytes.escape_ascii())
