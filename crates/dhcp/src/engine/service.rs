@@ -319,8 +319,9 @@ impl Services {
             site.pools.chain(pool).any(|pool| site.pools.contains(pool, ciaddr)).then_some(index)
         };
         let holds = |space: SpaceId| {
-            let lease = site.book.at((space, ciaddr))?;
-            self.with_key(site.book.get(lease).server)
+            let lease = site.book.get(site.book.at((space, ciaddr))?);
+            // Who has found an address in use is not who lent it.
+            self.with_key(lease.server).filter(|_| !lease.state.is_quarantined())
         };
         // A static lease tells it, also where the store does not any more.
         let fixed = || site.config.leases.at(ciaddr).find_map(|row| row.server);

@@ -3,36 +3,24 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use fastrand::Rng;
 use leasehold_dhcp::config::{AddressPool, FixedLease, PoolIndex, ServerIndex};
 use leasehold_dhcp::record::Change;
 use leasehold_dhcp::{Folded, Input, Location, Record, Start, StoreState};
 
 use crate::world::*;
 
-/// A small generator: the same numbers every time.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
-        (self.0 >> 33) % limit
-    }
-
-    fn octets(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.below(256) as u8).collect()
-    }
-}
-
 #[test]
 fn dur_01_what_was_acknowledged_survives_every_kill() {
     let mut world = World::with(small_pool(60));
     let mut held: BTreeMap<u32, Ipv4Addr> = BTreeMap::new();
-    let mut random = Random(1);
+    // The same calls every time.
+    let mut random = Rng::with_seed(1);
     for round in 0..40 {
         for _ in 0..20 {
-            let client = random.below(50) as u32;
+            let client = random.u32(0..50);
             match held.get(&client).copied() {
-                Some(address) if random.below(4) == 0 => {
+                Some(address) if random.u8(0..4) == 0 => {
                     world.send(&Packet::client(client).release(SERVER, address));
                     held.remove(&client);
                 }
@@ -152,6 +140,21 @@ fn whom_a_probe_finds_on_its_own_address_keeps_it() {
 }
 
 #[test]
+fn who_finds_an_address_in_use_is_not_who_lent_it() {
+    let mut world = without_a_store();
+    assert!(world.send(&Packet::client(2).discover()).is_empty());
+    world.occupied(lan(200), mac(1));
+    world.pass(seconds(1));
+    world.reconfigure(|config| {
+        config.servers[0].address_pool = AddressPool::Pool(PoolIndex(1));
+        config.servers[1].address_pool = AddressPool::Pool(PoolIndex(0));
+    });
+    let elsewhere = Packet { interface: LAN2, ..Packet::client(1) };
+    let renewal = Packet { destination: SERVER2, ..elsewhere.renew(lan(200)) };
+    assert_eq!(world.ask(&renewal).yiaddr(), lan(200));
+}
+
+#[test]
 fn a_static_lease_outside_the_pools_is_renewed_around_its_relay() {
     let mut config = config();
     config.leases =
@@ -194,10 +197,10 @@ fn dur_07_a_starved_pool_still_serves_those_it_knows() {
     let mut world = World::new();
     world.check_every = 50;
     let held: Vec<_> = (0..50).map(|number| world.lease(&Packet::client(number))).collect();
-    let mut random = Random(7);
+    let mut random = Rng::with_seed(7);
     for round in 0..20_000_u32 {
         let mut packet = Packet::client(100_000 + round).discover();
-        packet.chaddr[1..6].copy_from_slice(&random.octets(5));
+        random.fill(&mut packet.chaddr[1..6]);
         world.send(&packet);
         if round % 400 == 0 {
             world.pass(seconds(1));
