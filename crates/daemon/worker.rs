@@ -7,6 +7,7 @@
 
 use core::fmt;
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -85,7 +86,7 @@ pub enum StartError {
     /// The configuration's pools.
     Pools(PlanError),
     /// The thread or its runtime.
-    Thread(std::io::Error),
+    Thread(io::Error),
 }
 
 impl fmt::Display for StartError {
@@ -128,7 +129,7 @@ impl Worker {
                 Ok(Self { requests, historian, config, leases, thread })
             }
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(StartError::Thread(std::io::ErrorKind::Interrupted.into())),
+            Err(_) => Err(StartError::Thread(io::ErrorKind::Interrupted.into())),
         }
     }
 
@@ -186,6 +187,15 @@ enum StoreHealth {
     Failed,
     /// It says nothing; it works again once it has answered this turn.
     Stalled(u64),
+}
+
+/// What came first.
+enum Woken {
+    Request(Option<Request>),
+    Outcome(Outcome),
+    Packets(io::Result<()>),
+    /// Something is due.
+    Due,
 }
 
 struct Plane {
@@ -266,17 +276,20 @@ impl Plane {
         while !(self.stopping && self.pending.is_empty()) {
             let nap = tokio::time::sleep(self.nap());
             let hears = !self.stopping && self.pending.len() < PENDING;
-            tokio::select! {
-                request = self.requests.recv(), if !self.stopping => match request {
-                    Some(request) => self.request(request),
-                    None => self.stopping = true,
-                },
-                Some(outcome) = self.outcomes.recv() => self.outcome(outcome),
-                ready = self.sockets.ready(), if hears => match ready {
-                    Ok(()) => self.hear(),
-                    Err(error) => tracing::error!("waiting for packets: {error}"),
-                },
-                () = nap => self.tick(),
+            let woken = tokio::select! {
+                request = self.requests.recv(), if !self.stopping => Woken::Request(request),
+                Some(outcome) = self.outcomes.recv() => Woken::Outcome(outcome),
+                ready = self.sockets.ready(), if hears => Woken::Packets(ready),
+                () = nap => Woken::Due,
+            };
+            self.answers();
+            match woken {
+                Woken::Request(Some(request)) => self.request(request),
+                Woken::Request(None) => self.stopping = true,
+                Woken::Outcome(outcome) => self.outcome(outcome),
+                Woken::Packets(Ok(())) => self.hear(),
+                Woken::Packets(Err(error)) => tracing::error!("waiting for packets: {error}"),
+                Woken::Due => self.tick(),
             }
             self.finish();
         }
@@ -293,6 +306,16 @@ impl Plane {
             STALL.saturating_sub(since.elapsed()).max(Duration::from_millis(1))
         });
         engine.min(stall).min(NAP)
+    }
+
+    /// What is due may be a probe's end: an answer that has waited longer, for a slow disk or the
+    /// processor, still counts.
+    fn answers(&mut self) {
+        let now = clock::now();
+        let Self { engine, outbox, sockets, .. } = self;
+        if engine.deadline().is_some_and(|deadline| deadline <= now.boottime) {
+            sockets.answers(DRAIN, |answer| engine.handle(now, Input::Probe(answer), outbox));
+        }
     }
 
     fn hear(&mut self) {

@@ -193,19 +193,36 @@ impl Sockets {
         }
         let mut read = 0;
         for event in events {
-            let token = event.data.u64();
-            while read < most {
-                let count = self.receive_from(token, most - read, &mut each);
-                read += count;
-                if count < sys::BATCH {
-                    break;
-                }
-            }
+            read += self.drain(event.data.u64(), most - read.min(most), &mut each);
         }
         if let Some(on) = self.lateness.read(read < most, Instant::now()) {
             self.stamp(on);
         }
         read.max(1)
+    }
+
+    /// Reads what probes have been answered until now, at most about `most` of each kind.
+    pub fn answers(&mut self, most: usize, mut each: impl FnMut(ProbeAnswer)) {
+        for token in [ARP, ECHO] {
+            self.drain(token, most, &mut |arrival| {
+                if let Arrival::Probe(answer) = arrival {
+                    each(answer);
+                }
+            });
+        }
+    }
+
+    /// Reads a socket until it is empty, or at most about `most` packets.
+    fn drain(&mut self, token: u64, most: usize, each: &mut impl FnMut(Arrival<'_>)) -> usize {
+        let mut read = 0;
+        while read < most {
+            let count = self.receive_from(token, most - read, each);
+            read += count;
+            if count < sys::BATCH {
+                break;
+            }
+        }
+        read
     }
 
     /// Has the kernel note when datagrams come, or not.

@@ -156,8 +156,10 @@ impl Engine {
 
     /// Takes one input; what it leads to is in `out`.
     pub fn handle(&mut self, now: Now, input: Input<'_>, out: &mut Outbox) {
-        // What is due now is decided under the configuration of now.
+        // What is due now is decided under the configuration of now, and with the answers of now:
+        // what they say of probes that are over by the clock alone counts.
         let input = match input {
+            Input::Probe(answer) => return self.probe_answered(now, answer, out),
             Input::Interfaces(interfaces) => {
                 self.adopt(Arc::clone(&self.config), self.pools.clone(), interfaces);
                 Input::Tick
@@ -176,11 +178,10 @@ impl Engine {
         match input {
             Input::Datagram(datagram) => self.datagram(now, &datagram, 0, out),
             Input::Server(datagram) => self.server_heard(now, &datagram, out),
-            Input::Probe(answer) => self.probe_answered(now, answer, out),
             Input::Order(id, order) => self.order(now, id, order, out),
             Input::Abandoned(abandoned) => self.abandoned(now, abandoned, out),
             Input::StoreRecovered => self.recovered(now, out),
-            Input::Interfaces(_) | Input::Config(..) | Input::Tick => {}
+            Input::Interfaces(_) | Input::Config(..) | Input::Probe(_) | Input::Tick => {}
         }
     }
 

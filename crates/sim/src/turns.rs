@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use leasehold_dhcp::record::Change;
-use leasehold_dhcp::{Durable, Event, Input, Now, StoreState};
+use leasehold_dhcp::{Durable, Event, Input, Now, ProbeAnswer, StoreState};
 
 use crate::clock::Moment;
 use crate::disk::Failed;
@@ -34,10 +34,21 @@ impl World<'_> {
     /// Something reaches the server's machine; while nobody is there, it is lost.
     pub(crate) fn arrive(&mut self, inbound: Inbound) {
         let asleep = self.now < self.asleep_until && !matches!(inbound, Inbound::Config(_));
-        if self.process.is_none() || asleep {
-            return;
+        if self.process.is_some() && !asleep {
+            self.inbox.push_back(inbound);
+            self.plan_work_soon();
         }
-        self.inbox.push_back(inbound);
+    }
+
+    /// Somebody answers a probe.
+    pub(crate) fn arrive_answer(&mut self, answer: ProbeAnswer) {
+        if self.process.is_some() && self.now >= self.asleep_until {
+            self.answers.push(answer);
+            self.plan_work_soon();
+        }
+    }
+
+    fn plan_work_soon(&mut self) {
         let soon = Moment(self.now.0 + self.random.within(0, 1));
         self.plan_work(soon);
     }
@@ -50,6 +61,17 @@ impl World<'_> {
         }
     }
 
+    /// Whatever wakes the worker, it hears first what probes have been answered.
+    fn hear_answers(&mut self, now: Now) {
+        let Some(process) = &mut self.process else { return };
+        for answer in self.answers.drain(..) {
+            self.oracle.probe_answered(self.now, &answer);
+            if self.plan.planted != Some(Bug::ProbeUnheard) {
+                process.handle(now, Input::Probe(answer));
+            }
+        }
+    }
+
     /// One turn, unless too many are on their way to the disk already.
     pub(crate) fn work(&mut self) {
         self.work_planned = None;
@@ -57,6 +79,7 @@ impl World<'_> {
             return self.plan_work(self.asleep_until);
         }
         let now = self.read_clocks();
+        self.hear_answers(now);
         let Some(process) = &mut self.process else { return };
         if process.flights.len() >= usize::from(self.plan.turns_ahead) {
             return;
@@ -70,12 +93,6 @@ impl World<'_> {
                     self.history.add(self.now, What::Arrived { message });
                     self.oracle.hear(self.now, arrival.heard.clone(), arrival.sender);
                     process.handle(now, Input::Datagram(arrival.datagram()));
-                }
-                Inbound::Probe(answer) => {
-                    self.oracle.probe_answered(self.now, &answer);
-                    if self.plan.planted != Some(Bug::ProbeUnheard) {
-                        process.handle(now, Input::Probe(answer));
-                    }
                 }
                 Inbound::Removal(address) => {
                     self.oracle.remove(self.now, address, &self.clients);
@@ -173,6 +190,7 @@ impl World<'_> {
     /// A commit comes back: its promises leave, or it has failed.
     pub(crate) fn synced(&mut self, sequence: u64) {
         let now = self.read_clocks();
+        self.hear_answers(now);
         let Some(process) = &mut self.process else { return };
         let planted = self.plan.planted == Some(Bug::AckDespiteFailure);
         let oldest = process.flights.front().map_or(u64::MAX, |flight| flight.turn.sequence());
@@ -217,6 +235,7 @@ impl World<'_> {
     /// The writer tries to open the store again.
     pub(crate) fn reopen(&mut self) {
         let now = self.read_clocks();
+        self.hear_answers(now);
         let Some(process) = &mut self.process else { return };
         if !self.disk.works() {
             let again = Moment(self.now.0 + 1_000);
@@ -237,6 +256,7 @@ impl World<'_> {
         self.ambush = None;
         self.work_planned = None;
         self.inbox.clear();
+        self.answers.clear();
         self.disk.crash();
         self.agenda.plan(Moment(self.now.0 + down), Happening::Restart(reboot));
     }

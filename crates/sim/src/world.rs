@@ -80,7 +80,6 @@ impl Arrival {
 #[derive(Debug)]
 pub(crate) enum Inbound {
     Datagram(Box<Arrival>),
-    Probe(ProbeAnswer),
     Config(Rc<Site>),
     Removal(Ipv4Addr),
 }
@@ -109,6 +108,8 @@ pub(crate) struct World<'p> {
     /// How many processes there have been.
     pub processes: u64,
     pub inbox: VecDeque<Inbound>,
+    /// Answers to probes, which have a socket of their own.
+    pub answers: Vec<ProbeAnswer>,
     pub work_planned: Option<Moment>,
     pub ambush: Option<Ambush>,
     /// The next start finds no store.
@@ -157,6 +158,7 @@ impl<'p> World<'p> {
             process: None,
             processes: 0,
             inbox: VecDeque::new(),
+            answers: Vec::new(),
             work_planned: None,
             ambush: None,
             store_lost: false,
@@ -212,7 +214,7 @@ impl<'p> World<'p> {
             }
             Happening::Reopen(process) if process == self.processes => self.reopen(),
             Happening::Work(_) | Happening::Synced(..) | Happening::Reopen(_) => {}
-            Happening::ProbeAnswered(answer) => self.arrive(Inbound::Probe(answer)),
+            Happening::ProbeAnswered(answer) => self.arrive_answer(answer),
             Happening::Restart(reboot) => self.restart(reboot),
         }
     }

@@ -196,6 +196,19 @@ fn disc_18_a_silent_address_is_offered_within_half_a_second() {
     assert_eq!(ack.kind(), Some(5));
 }
 
+/// The worker waited for its disk, say, while both probes' time ran out.
+#[test]
+fn disc_17_an_answer_that_waited_counts() {
+    let mut world = probing();
+    assert!(world.send(&Packet::client(1).discover()).is_empty());
+    assert!(world.send(&Packet::client(2).discover()).is_empty());
+    world.now.boottime = world.now.boottime.after(seconds(2));
+    assert!(world.occupied(lan(200), mac(50)).is_empty());
+    assert!(world.occupied(lan(199), mac(51)).is_empty());
+    let offered: Vec<_> = world.pass(seconds(1)).iter().map(Reply::yiaddr).collect();
+    assert_eq!(offered, [lan(198), lan(197)]);
+}
+
 #[test]
 fn disc_18_nobody_else_waits_for_a_probe() {
     let mut world = probing();
