@@ -4,8 +4,11 @@
 //! was last changed by, so records that are already in it are skipped, and a tenure's key is the
 //! same each time. The log keeps the turns until the rows that hold them are durable.
 
+use core::ops::RangeInclusive;
+
 use leasehold_dhcp::record::Location;
 use leasehold_dhcp::{Record, Wall};
+use sled::IVec;
 
 use super::codec::{self, Corrupt};
 use super::database::{Database, Fault, Tree};
@@ -70,13 +73,14 @@ impl Generation {
             database.keep_corrupt_turn(*sequence, records, &why.to_string())?;
         }
         let mut changes = self.changes.into_iter().peekable();
+        let mut rows = Ascent::of(&database.leases);
         let mut own = Vec::new();
         while let Some((_, first)) = changes.peek() {
             let location = first.location.clone();
             own.extend(core::iter::from_fn(|| {
                 changes.next_if(|(_, record)| record.location == location)
             }));
-            fold(database, &location, &mut own)?;
+            fold(database, &mut rows, &location, &mut own)?;
             own.clear();
         }
         database.set_folded(self.through, self.newest)
@@ -103,9 +107,14 @@ pub(super) fn apply(
     }
 }
 
-fn fold(database: &Database, location: &Location, changes: &mut Vec<Change>) -> Result<(), Fault> {
+fn fold(
+    database: &Database,
+    rows: &mut Ascent<'_>,
+    location: &Location,
+    changes: &mut Vec<Change>,
+) -> Result<(), Fault> {
     let key = location.key();
-    let kept = database.leases.get(&key)?;
+    let kept = rows.get(&key)?;
     if let Some(value) = kept.as_ref().and_then(|value| row::renewed_value(value, changes)) {
         return database.put(Tree::Leases, &key, &value);
     }
@@ -123,4 +132,91 @@ fn fold(database: &Database, location: &Location, changes: &mut Vec<Change>) -> 
         database.put(Tree::Tenures, &tenure.key(sequence), &tenure.value())?;
     }
     database.put(Tree::Leases, &key, &row.into_value(location))
+}
+
+/// Reads values in the order of their keys: one that follows the last one closely is found by
+/// going on from there, which costs a tenth of a search.
+struct Ascent<'a> {
+    tree: &'a sled::Tree,
+    /// What follows `next`, once it has paid to go on.
+    rest: Option<sled::Iter>,
+    next: Option<(IVec, IVec)>,
+    last: Vec<u8>,
+}
+
+/// From one address to the next that is its neighbour still.
+const CLOSELY: RangeInclusive<u32> = 1..=8;
+
+impl<'a> Ascent<'a> {
+    fn of(tree: &'a sled::Tree) -> Self {
+        Self { tree, rest: None, next: None, last: Vec::new() }
+    }
+
+    fn get(&mut self, key: &[u8]) -> sled::Result<Option<IVec>> {
+        let follows = follows(key, &self.last);
+        self.last.clear();
+        self.last.extend_from_slice(key);
+        if !follows {
+            self.rest = None;
+            return self.tree.get(key);
+        }
+        if self.rest.is_none() {
+            self.next = self.rest.insert(self.tree.range(key..)).next().transpose()?;
+        }
+        while let (Some((next, _)), Some(rest)) = (&self.next, &mut self.rest)
+            && next.as_ref() < key
+        {
+            self.next = rest.next().transpose()?;
+        }
+        let found = self.next.as_ref().filter(|(next, _)| next.as_ref() == key);
+        Ok(found.map(|(_, value)| value.clone()))
+    }
+}
+
+/// Whether few keys of locations can stand between two.
+fn follows(key: &[u8], last: &[u8]) -> bool {
+    let parts = |key: &'_ [u8]| key.split_last_chunk().map(|(_, end)| u32::from_be_bytes(*end));
+    let near =
+        |(last, key): (u32, u32)| key.checked_sub(last).is_some_and(|by| CLOSELY.contains(&by));
+    let spaces = key.len() == last.len() && key.iter().zip(last).rev().skip(4).all(|(a, b)| a == b);
+    spaces && parts(last).zip(parts(key)).is_some_and(near)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn an_ascent_finds_what_searches_find(
+            kept in prop::collection::btree_set(0_u32..600, 0..200),
+            asked in prop::collection::btree_set(0_u32..600, 0..200),
+        ) {
+            // In two spaces, one behind the other.
+            let place = |at: u32| match at {
+                0..300 => Location::main(at.into()),
+                _ => Location { space: "red".into(), address: at.into() },
+            };
+            let folder = tempfile::tempdir().unwrap();
+            let tree = sled::open(folder.path()).unwrap();
+            let mut model = BTreeMap::new();
+            for at in kept {
+                tree.insert(place(at).key(), &at.to_be_bytes()).unwrap();
+                model.insert(place(at).key(), at.to_be_bytes().to_vec());
+            }
+            let mut rows = Ascent::of(&tree);
+            for key in asked.into_iter().map(|at| place(at).key()) {
+                let found = rows.get(&key).unwrap().map(|value| value.to_vec());
+                prop_assert_eq!(found.as_ref(), model.get(&key));
+                // Each is written before the next one is read.
+                tree.insert(&key, found.unwrap_or_default().repeat(5)).unwrap();
+            }
+        }
+    }
 }
