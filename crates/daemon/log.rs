@@ -33,6 +33,8 @@ pub struct Log {
 
 /// Lines that may wait to be written.
 const LINES: usize = 16 * 1024;
+/// Octets that one call writes, more or less.
+const AT_ONCE: usize = 64 * 1024;
 
 /// The latest lines.
 static RECENT: Ring = Ring::new();
@@ -56,7 +58,7 @@ pub fn start(default: &str) -> Log {
         .lossy(true)
         .buffered_lines_limit(LINES)
         .thread_name("log")
-        .finish(Ways { stderr: io::stderr(), journal, debugs });
+        .finish(Ways { stderr: io::stderr(), unwritten: Vec::new(), journal, debugs });
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
@@ -94,6 +96,8 @@ pub async fn follow(mut tree: watch::Receiver<Tree>) {
 /// Both ways of a line, on the log's own thread.
 struct Ways {
     stderr: Stderr,
+    /// Lines that came at once are written by one call.
+    unwritten: Vec<u8>,
     journal: bool,
     /// Whether debugging goes to standard error too, and not only where a rule wants it.
     debugs: bool,
@@ -113,15 +117,20 @@ impl Write for Ways {
         RECENT.keep(time, topics, message);
         if self.debugs || !ring::is_debug(topics) {
             match self.journal {
-                true => writeln!(self.stderr, "<{priority}>{said}")?,
-                false => writeln!(self.stderr, "{rest}")?,
+                true => writeln!(self.unwritten, "<{priority}>{said}")?,
+                false => writeln!(self.unwritten, "{rest}")?,
             }
+        }
+        if self.unwritten.len() >= AT_ONCE {
+            self.flush()?
         }
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stderr.flush()
+        let written = self.stderr.write_all(&self.unwritten);
+        self.unwritten.clear();
+        written
     }
 }
 
