@@ -193,9 +193,9 @@ impl Site {
             if self.fixed(other, &is) == Some(address) {
                 return true;
             }
-            let mut chain = self.chain(server.pool);
-            let begins = |pool: &LinkId| from.is_none_or(|from| *pool == from);
-            chain.by_ref().find(begins).into_iter().chain(chain).any(|it| self.holds(it, address))
+            let entered = from.unwrap_or(server.pool);
+            self.chain(server.pool).any(|pool| pool == entered)
+                && self.chain(entered).any(|pool| self.holds(pool, address))
         })
     }
 
