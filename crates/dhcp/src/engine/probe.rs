@@ -96,6 +96,10 @@ impl Probes {
         }
     }
 
+    pub(super) fn are_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     fn recycle(&mut self, waiting: Waiting) {
         const SPARES: usize = 64;
         if self.spare.len() < SPARES {

@@ -9,11 +9,13 @@ use super::Engine;
 use super::book::{LeaseId, NEVER, Place};
 use super::identity::Kind;
 use super::lease::{Client, Hold, Lease, State};
+use super::lifecycle::{seconds_covering, space_name};
 use super::supply::NO_POOL;
 use crate::config::Identifiers;
 use crate::planted::planted;
-use crate::record::{Binding, Change, Record};
-use crate::time::{Boottime, Wall};
+use crate::record::bytes::{ChangeRef, Records};
+use crate::record::{Binding, Change, Location, Record};
+use crate::time::{Boottime, Now, Wall};
 
 impl Engine {
     /// Takes one record from the store, in the order of the store, before anything else.
@@ -26,13 +28,7 @@ impl Engine {
     //# guarantees not to reallocate that address within the requested time
     pub fn restore(&mut self, record: Record) {
         let Record { location, at, change } = record;
-        let space = match &*location.space {
-            "" => Some(SpaceId::MAIN),
-            name => self.pools.space(name),
-        };
-        // An address space that no pool names any more: its leases stay in the store.
-        let Some(space) = space else { return };
-        let place = (space, location.address);
+        let Some(place) = self.place_of(&location) else { return };
         match change {
             Change::Bound(binding) => self.restore_bound(place, at, &binding),
             Change::Renewed { lease_time } => {
@@ -52,6 +48,58 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// The offers that stand, as [`Engine::restore_offer`] takes them: whoever ends in good order
+    /// hands them to the next, for their clients may have asked already.
+    #[must_use]
+    pub fn offers(&self, now: Now) -> Records {
+        let mut offers = Records::default();
+        let offered = self.book.ids().map(|id| self.book.get(id));
+        for lease in offered.filter(|lease| lease.state == State::Offered) {
+            let left = seconds_covering(now.boottime, lease.deadline);
+            let binding = lease.client.binding(self.services.name(lease.server), left);
+            let space = space_name(&self.pools, lease.space);
+            let at = self.clock.stamp(now);
+            offers.write(space, lease.address, at, ChangeRef::Bound(binding));
+        }
+        offers
+    }
+
+    /// Takes one of [`Engine::offers`], after all records of the store.
+    pub fn restore_offer(&mut self, record: Record) {
+        let (Some(place), Change::Bound(binding)) =
+            (self.place_of(&record.location), record.change)
+        else {
+            return;
+        };
+        if self.book.at(place).is_some_and(|id| self.book.get(id).state != State::Ended) {
+            return;
+        }
+        self.clear(place);
+        let until = self.clock.deadline(record.at, binding.lease_time);
+        let key = self.services.key(&binding.server).0;
+        let client = Client::restore(&binding);
+        self.insert_restored(place, State::Offered, record.at, until, key, client);
+        let is_held = |id| matches!(self.book.get(id).hold, Hold::Claimed(_));
+        if !self.book.at(place).is_some_and(is_held) {
+            self.clear(place);
+        }
+    }
+
+    /// Whether somebody is answered when a probe is over.
+    #[must_use]
+    pub fn is_probing(&self) -> bool {
+        self.probes.are_waited_for()
+    }
+
+    /// Nowhere is an address space that no pool names any more: its leases stay in the store.
+    fn place_of(&self, location: &Location) -> Option<Place> {
+        let space = match &*location.space {
+            "" => Some(SpaceId::MAIN),
+            name => self.pools.space(name),
+        };
+        Some((space?, location.address))
     }
 
     fn restore_bound(&mut self, place: Place, at: Wall, binding: &Binding) {

@@ -193,6 +193,28 @@ fn dur_05_a_reload_between_offer_and_request() {
 }
 
 #[test]
+fn an_offer_outlives_an_end_in_good_order() {
+    let mut world = World::new();
+    let offer = world.ask(&Packet::client(1).discover());
+    let late = world.ask(&Packet::client(2).discover());
+    world.pass(seconds(1));
+    let offers = world.engine.offers(world.now);
+    assert_eq!(offers.len(), 2);
+    let mut world = world.restarted(seconds(2));
+    offers.iter().for_each(|offer| world.engine.restore_offer(offer));
+    // Who asked meanwhile does not get what others have been offered.
+    let other = world.lease(&Packet::client(3));
+    assert!(![offer.yiaddr(), late.yiaddr()].contains(&other));
+    let ack = world.ask(&Packet::client(1).selecting(&offer));
+    assert_eq!((ack.kind(), ack.yiaddr()), (Some(5), offer.yiaddr()));
+    // It ends as any other offer does, and what is bound by then is nobody's offer.
+    world.pass(seconds(600));
+    assert_eq!(world.count("offered-without-success"), 1);
+    offers.iter().for_each(|offer| world.engine.restore_offer(offer));
+    world.engine.check().expect("a sound book");
+}
+
+#[test]
 fn dur_07_a_starved_pool_still_serves_those_it_knows() {
     let mut world = World::new();
     world.check_every = 50;
