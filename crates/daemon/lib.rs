@@ -24,5 +24,6 @@ pub mod services;
 pub mod setup;
 pub mod storage;
 pub mod store;
+pub mod supervisor;
 pub mod transfer;
 pub mod worker;

@@ -1,10 +1,6 @@
 //! `leasehold serve`: starts the worker, follows signals and interfaces, answers the supervisor.
 
 use core::fmt;
-use std::io::ErrorKind;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +21,7 @@ use crate::net::Watch;
 use crate::net::watch::WatchError;
 use crate::services::{self, Means};
 use crate::store;
+use crate::supervisor::{Keep, Supervisor};
 use crate::worker::{self, Health, Request, Worker};
 
 /// What `leasehold serve` is told on its command line.
@@ -69,17 +66,19 @@ impl std::error::Error for ServeError {}
 
 /// Serves until SIGTERM or SIGINT.
 pub fn serve(options: &Options) -> Result<(), ServeError> {
+    let supervisor = Supervisor::of_environment();
+    let keep = Keep::inherit(supervisor.clone());
     let keeper = Keeper::load(&options.config, &options.state);
     let keeper = keeper.map_err(ServeError::Configuration)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(ServeError::Runtime)?;
     let (result, worker) = runtime.block_on(async {
-        match Serving::start(options, keeper).await {
+        match Serving::start(options, keeper, supervisor.clone(), keep).await {
             Ok(mut serving) => (serving.run().await, Some(serving.worker)),
             Err(error) => (Err(error), None),
         }
     });
-    notify(&[NotifyState::Stopping]);
+    supervisor.tell(&[NotifyState::Stopping]);
     if let Some(worker) = worker {
         worker.stop();
     }
@@ -87,6 +86,7 @@ pub fn serve(options: &Options) -> Result<(), ServeError> {
 }
 
 struct Serving {
+    supervisor: Supervisor,
     worker: Worker,
     control: Control,
     watch: Option<Watch>,
@@ -103,7 +103,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Serving {
-    async fn start(options: &Options, mut keeper: Keeper) -> Result<Self, ServeError> {
+    async fn start(
+        options: &Options,
+        mut keeper: Keeper,
+        supervisor: Supervisor,
+        keep: Keep,
+    ) -> Result<Self, ServeError> {
         let signal = |kind| signal(kind).map_err(ServeError::Runtime);
         let (terminate, interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -120,7 +125,7 @@ impl Serving {
             seed: u64::from_ne_bytes(secret()),
             nonce_key: secret(),
         };
-        let worker = Worker::start(settings).await.map_err(ServeError::Start)?;
+        let worker = Worker::start(settings, keep).await.map_err(ServeError::Start)?;
         let (sessions, troubles) = (keeper.sessions(), keeper.troubles());
         drop(tokio::spawn(bulk::serve(worker.requests.clone(), worker.config.clone())));
         // The task ends by itself once nobody can ask it any more.
@@ -140,18 +145,20 @@ impl Serving {
             // Clients are served all the same.
             Err(error) => tracing::error!("no commands at {}: {error}", options.socket.display()),
         }
-        Ok(Self { worker, control, watch: Some(watch), terminate, interrupt, hangup })
+        Ok(Self { supervisor, worker, control, watch: Some(watch), terminate, interrupt, hangup })
     }
 
     async fn run(&mut self) -> Result<(), ServeError> {
-        notify(&[NotifyState::Ready, NotifyState::Status("serving")]);
+        self.supervisor.tell(&[NotifyState::Ready, NotifyState::Status("serving")]);
         let watchdog = sd_notify::watchdog_enabled();
         let mut pulse = tokio::time::interval(watchdog.map_or(STATUS, |limit| limit / 3));
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return Ok(()),
                 _ = self.interrupt.recv() => return Ok(()),
-                _ = self.hangup.recv() => drop(tokio::spawn(reload(self.control.clone()))),
+                _ = self.hangup.recv() => {
+                    drop(tokio::spawn(reload(self.control.clone(), self.supervisor.clone())));
+                }
                 interfaces = changed(&mut self.watch) => {
                     let interfaces = Arc::new(interfaces);
                     let _ = self.worker.requests.send(Request::Interfaces(Arc::clone(&interfaces)));
@@ -172,7 +179,7 @@ impl Serving {
         match tokio::time::timeout(PATIENCE, health).await {
             Ok(Ok(health)) => {
                 let status = status(&health);
-                notify(&[NotifyState::Watchdog, NotifyState::Status(&status)]);
+                self.supervisor.tell(&[NotifyState::Watchdog, NotifyState::Status(&status)]);
             }
             Ok(Err(_)) => return Err(ServeError::Ended),
             Err(_) => tracing::error!("the worker has not answered for {} s", PATIENCE.as_secs()),
@@ -209,10 +216,10 @@ fn status(health: &Health) -> String {
 }
 
 /// Reads the configuration again, for SIGHUP.
-async fn reload(control: Control) {
+async fn reload(control: Control, supervisor: Supervisor) {
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => notify(&[NotifyState::Reloading, now]),
-        Err(_) => notify(&[NotifyState::Reloading]),
+        Ok(now) => supervisor.tell(&[NotifyState::Reloading, now]),
+        Err(_) => supervisor.tell(&[NotifyState::Reloading]),
     }
     match control.reload(false).await {
         Ok(()) => tracing::info!("configuration reloaded"),
@@ -221,29 +228,7 @@ async fn reload(control: Control) {
             refused.to_string().lines().for_each(|line| tracing::error!("{line}"));
         }
     }
-    notify(&[NotifyState::Ready]);
-}
-
-/// Tells the supervisor. One that does not listen at the moment is not waited for: commands are
-/// answered by the same thread.
-fn notify(states: &[NotifyState<'_>]) {
-    let Some(place) = std::env::var_os("NOTIFY_SOCKET") else { return };
-    let text: String = states.iter().map(|state| format!("{state}\n")).collect();
-    let told = UnixDatagram::unbound().and_then(|socket| {
-        socket.set_nonblocking(true)?;
-        match place.as_bytes() {
-            [b'@', name @ ..] => {
-                socket.send_to_addr(text.as_bytes(), &SocketAddr::from_abstract_name(name)?)
-            }
-            _ => socket.send_to(text.as_bytes(), Path::new(&place)),
-        }
-    });
-    match told {
-        Err(error) if error.kind() != ErrorKind::WouldBlock => {
-            tracing::warn!("cannot tell the supervisor: {error}");
-        }
-        _ => {}
-    }
+    supervisor.tell(&[NotifyState::Ready]);
 }
 
 /// A secret of this process. Without the kernel's randomness there is the clock's.

@@ -29,6 +29,7 @@ mod history;
 mod lines;
 mod load;
 mod marker;
+pub mod offers;
 mod place;
 mod repair;
 mod row;

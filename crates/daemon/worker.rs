@@ -25,6 +25,7 @@ use crate::journal::Journal;
 use crate::net::routed::UdpError;
 use crate::net::{Arrival, Sockets, sockets};
 use crate::store::{self, Historian, OpenError, Opened, Outcome, Store, Trust};
+use crate::supervisor::Keep;
 
 pub mod latency;
 mod servers;
@@ -118,11 +119,11 @@ pub struct Worker {
 
 impl Worker {
     /// Starts the worker and waits until it hears its clients.
-    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+    pub async fn start(settings: Settings, keep: Keep) -> Result<Self, StartError> {
         let (requests, received) = mpsc::unbounded_channel();
         let (started, starting) = oneshot::channel();
         let thread = thread::Builder::new().name("worker".into());
-        let spawned = thread.spawn(move || run(&settings, received, started));
+        let spawned = thread.spawn(move || run(settings, keep, received, started));
         let thread = spawned.map_err(StartError::Thread)?;
         match starting.await {
             Ok(Ok((historian, config, leases))) => {
@@ -151,11 +152,16 @@ type Leases = broadcast::Sender<Arc<[Location]>>;
 type Opening = Result<(Historian, watch::Receiver<Arc<Config>>, Leases), StartError>;
 type Started = oneshot::Sender<Opening>;
 
-fn run(settings: &Settings, requests: mpsc::UnboundedReceiver<Request>, started: Started) {
+fn run(
+    settings: Settings,
+    keep: Keep,
+    requests: mpsc::UnboundedReceiver<Request>,
+    started: Started,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime {
         Ok(runtime) => runtime.block_on(async {
-            match Plane::open(settings, requests) {
+            match Plane::open(settings, keep, requests) {
                 Ok(plane) => {
                     let (config, leases) = (plane.in_force.subscribe(), plane.leases.clone());
                     let _ = started.send(Ok((plane.store.historian(), config, leases)));
@@ -199,6 +205,7 @@ enum Woken {
 }
 
 struct Plane {
+    state: PathBuf,
     engine: Engine,
     outbox: Outbox,
     config: Arc<Config>,
@@ -223,18 +230,18 @@ struct Plane {
 
 impl Plane {
     fn open(
-        settings: &Settings,
+        settings: Settings,
+        keep: Keep,
         requests: mpsc::UnboundedReceiver<Request>,
     ) -> Result<Self, StartError> {
-        let Settings { config, interfaces, .. } = settings;
         if store::wants_repair(&settings.state) {
             repair(&settings.state)?;
         }
-        let recalled = recall(settings).or_else(|error| match error {
+        let recalled = recall(&settings).or_else(|error| match error {
             StartError::Store(damage) if damage.is_damage() => {
                 tracing::error!("{damage}");
                 repair(&settings.state)?;
-                recall(settings)
+                recall(&settings)
             }
             other => Err(other),
         });
@@ -244,12 +251,14 @@ impl Plane {
         // A worker that has ended hears nothing.
         let store = opened.start(move |outcome| drop(sender.send(outcome)));
         let store = store.map_err(StartError::Thread)?;
-        let sockets = Sockets::open(settings.port, settings.seed).map_err(StartError::Sockets)?;
+        let sockets =
+            Sockets::open(settings.port, settings.seed, keep).map_err(StartError::Sockets)?;
         let mut plane = Self {
             engine,
             outbox: Outbox::after(sequence),
-            config: Arc::clone(config),
-            in_force: watch::channel(Arc::clone(config)).0,
+            state: settings.state,
+            in_force: watch::channel(Arc::clone(&settings.config)).0,
+            config: settings.config,
             leases: broadcast::channel(CHANGES).0,
             pools,
             interfaces: Arc::default(),
@@ -267,13 +276,15 @@ impl Plane {
             servers: servers::States::default(),
             stopping: false,
         };
-        plane.adopt(Arc::clone(interfaces));
+        plane.adopt(settings.interfaces);
+        plane.sockets.forget_rest();
         plane.finish();
         Ok(plane)
     }
 
     async fn work(mut self) {
-        while !(self.stopping && self.pending.is_empty()) {
+        // What was begun is ended: promises, and offers that wait for a probe.
+        while !(self.stopping && self.pending.is_empty() && !self.engine.is_probing()) {
             let nap = tokio::time::sleep(self.nap());
             let hears = !self.stopping && self.pending.len() < PENDING;
             let woken = tokio::select! {
@@ -296,6 +307,10 @@ impl Plane {
         let sockets::Traffic { received, broken, twice, late, sent, refused } =
             self.sockets.traffic;
         tracing::info!(received, broken, twice, late, sent, refused, "the worker ends");
+        let offers = self.engine.offers(clock::now());
+        if let Err(error) = store::offers::hand_over(&self.state, &offers) {
+            tracing::warn!("the next process does not learn of {} offers: {error}", offers.len());
+        }
     }
 
     /// How long nothing is due.
@@ -532,6 +547,7 @@ fn recall(settings: &Settings) -> Result<Recalled, StartError> {
         tracing::warn!("{why}: addresses are probed before they are offered");
         engine.distrust(now);
     }
+    store::offers::take_over(&settings.state).into_iter().for_each(|it| engine.restore_offer(it));
     tracing::info!(records, turn = opened.sequence(), "lease store read");
     Ok(Recalled { opened, engine, pools })
 }

@@ -71,6 +71,11 @@ impl Relay {
     /// Relays a message of a client and waits for what the server answers to the relay.
     pub fn ask(&self, message: &Message) -> Reply {
         self.send(message);
+        self.answer(message)
+    }
+
+    /// Waits for the answer to a message that was sent.
+    pub fn answer(&self, message: &Message) -> Reply {
         let reply = self.tap.expect("an answer to the relay", |reply| reply.answers(message));
         reply.assert_sound(message);
         reply

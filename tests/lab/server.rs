@@ -1,12 +1,18 @@
 //! The built daemon on a machine of the laboratory: started, killed, started again.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 
 use super::PATIENCE;
 use super::disk::Disk;
@@ -22,6 +28,8 @@ pub struct Server {
     notify: UnixDatagram,
     process: Option<Process>,
     disk: Option<Rc<Disk>>,
+    /// The sockets that it has given to its supervisor, by name; nobody keeps them if this is none.
+    pub kept: Option<BTreeMap<String, OwnedFd>>,
     /// Environment for the daemon, such as its log level.
     pub environment: Vec<(&'static str, String)>,
 }
@@ -42,6 +50,7 @@ impl Server {
             notify,
             process: None,
             disk: None,
+            kept: None,
             environment: Vec::new(),
         }
     }
@@ -62,13 +71,16 @@ impl Server {
     /// Starts the daemon and does not wait.
     pub fn launch(&mut self) {
         assert!(self.process.is_none(), "already running");
-        while self.notified(Duration::ZERO).is_some() {}
+        self.obey();
         self.process = Some(Process::start(self.command()));
     }
 
     /// The command line and environment that systemd would use.
     pub fn command(&self) -> Command {
-        let mut command = self.machine.command(program());
+        let mut command = match &self.kept {
+            None => self.machine.command(program()),
+            Some(kept) => self.inheriting(kept),
+        };
         command.arg("serve").arg("--config").arg(&self.configuration);
         command.arg("--state").arg(&self.state);
         if let Some(disk) = &self.disk {
@@ -79,6 +91,37 @@ impl Server {
         command.env("LEASEHOLD_USER", "root").env("LEASEHOLD_UNLISTED_CALLS", "kills");
         command.envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())));
         command
+    }
+
+    /// The daemon with the sockets that were kept for it, as `sd_listen_fds(3)` has it.
+    fn inheriting(&self, kept: &BTreeMap<String, OwnedFd>) -> Command {
+        const FIRST: i32 = 3;
+        let mut command = self.machine.command("sh");
+        command.args(["-c", "export LISTEN_PID=$$; exec \"$0\" \"$@\""]).arg(program());
+        command.env("LISTEN_FDS", kept.len().to_string());
+        let names: Vec<_> = kept.keys().map(String::as_str).collect();
+        command.env("LISTEN_FDNAMES", names.join(":"));
+        // Out of the way of their new numbers; open until the command is dropped.
+        let aside = |socket: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(socket, 500).unwrap();
+        let sockets: Vec<OwnedFd> = kept.values().map(aside).collect();
+        // SAFETY: dup2 is a single system call without allocation, as a child of a process with
+        // threads may make.
+        unsafe {
+            command.pre_exec(move || {
+                for (number, socket) in (FIRST..).zip(&sockets) {
+                    if libc::dup2(socket.as_raw_fd(), number) < 0 {
+                        return Err(io::Error::last_os_error());
+                    }
+                }
+                Ok(())
+            });
+        }
+        command
+    }
+
+    /// Hears what it has told until now, and does it.
+    pub fn obey(&mut self) {
+        while self.notified(Duration::ZERO).is_some() {}
     }
 
     /// Keeps its state on this disk from the next start on.
@@ -115,7 +158,7 @@ impl Server {
     /// Writes a new configuration, has it applied by SIGHUP, and waits until it is.
     pub fn reload(&mut self, configuration: &str) {
         fs::write(&self.configuration, configuration).unwrap();
-        while self.notified(Duration::ZERO).is_some() {}
+        self.obey();
         self.process().signal(libc::SIGHUP);
         self.until_notified("READY=1");
     }
@@ -168,18 +211,40 @@ impl Server {
         panic!("the daemon did not say {state}:\n{}", self.process().output().text());
     }
 
-    fn notified(&self, patience: Duration) -> Option<String> {
+    fn notified(&mut self, patience: Duration) -> Option<String> {
         let nonblocking = patience.is_zero();
         self.notify.set_nonblocking(nonblocking).unwrap();
         if !nonblocking {
             self.notify.set_read_timeout(Some(patience)).unwrap();
         }
         let mut bytes = [0; 4096];
-        match self.notify.recv(&mut bytes) {
-            Ok(length) => Some(String::from_utf8_lossy(&bytes[..length]).into_owned()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        let into = &mut [IoSliceMut::new(&mut bytes)];
+        let length = match rustix::net::recvmsg(&self.notify, into, &mut control, flags) {
+            Ok(received) => received.bytes,
+            Err(rustix::io::Errno::AGAIN) => return None,
             Err(error) => panic!("the notify socket: {error}"),
+        };
+        let told = String::from_utf8_lossy(&bytes[..length]).into_owned();
+        let sockets = control.drain().filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(sockets) => Some(sockets),
+            _ => None,
+        });
+        let socket = sockets.flatten().next();
+        if let Some(kept) = &mut self.kept {
+            let name =
+                told.lines().find_map(|line| line.strip_prefix("FDNAME=")).unwrap_or("stored");
+            match socket {
+                Some(socket) if told.lines().any(|line| line == "FDSTORE=1") => {
+                    drop(kept.insert(name.to_owned(), socket));
+                }
+                _ if told.lines().any(|line| line == "FDSTOREREMOVE=1") => drop(kept.remove(name)),
+                _ => {}
+            }
         }
+        Some(told)
     }
 }
 

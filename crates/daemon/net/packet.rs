@@ -1,12 +1,14 @@
 //! Packet sockets: cooked IP frames of one interface in, frames for any interface out.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use leasehold_dhcp::{IfIndex, Mac};
+use rustix::net::{AddressFamily, SocketType};
 use socket2::{Domain, SockFilter, Socket, Type};
 
 use super::sys::{self, LinkAddress, Received};
+use crate::supervisor;
 
 /// Octets that the kernel may hold for us while the disk syncs.
 const QUEUE: u32 = 8 << 20;
@@ -34,6 +36,21 @@ impl PacketSocket {
         }
         Ok(Self(socket))
     }
+
+    /// One that an earlier process has opened so.
+    pub(crate) fn adopt(
+        socket: OwnedFd,
+        interface: IfIndex,
+        filter: &[SockFilter],
+    ) -> io::Result<Self> {
+        supervisor::expect(socket.as_fd(), AddressFamily::PACKET, SocketType::DGRAM)?;
+        if sys::bound_link(socket.as_fd())? != interface {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it hears another interface"));
+        }
+        let socket = Socket::from(socket);
+        listen(&socket, filter, LINK_QUEUE)?;
+        Ok(Self(socket))
+    }
 }
 
 impl AsFd for PacketSocket {
@@ -50,10 +67,15 @@ pub(crate) const ETH_ARP: u16 = 0x0806;
 /// A packet socket that hears nothing until it is bound, so that nothing passes unfiltered.
 pub(crate) fn unbound(filter: &[SockFilter], queue: u32) -> io::Result<Socket> {
     let socket = Socket::new(Domain::PACKET, Type::DGRAM.cloexec().nonblocking(), None)?;
+    listen(&socket, filter, queue)?;
+    Ok(socket)
+}
+
+fn listen(socket: &Socket, filter: &[SockFilter], queue: u32) -> io::Result<()> {
     socket.attach_filter(filter)?;
     sys::set_option(socket.as_fd(), libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)?;
     enlarge(socket.as_fd(), queue);
-    Ok(socket)
+    Ok(())
 }
 
 /// A packet socket that only sends.

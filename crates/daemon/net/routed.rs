@@ -3,12 +3,14 @@
 use core::fmt;
 use core::net::{Ipv4Addr, SocketAddrV4};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::net::{AddressFamily, SocketType};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::packet::enlarge;
 use super::{filter, sys};
+use crate::supervisor;
 
 /// UDP port 67 on every address of the machine.
 #[derive(Debug)]
@@ -58,16 +60,33 @@ impl RoutedSocket {
     pub(crate) fn open(port: u16) -> Result<Self, UdpError> {
         let kind = Type::DGRAM.cloexec().nonblocking();
         let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))?;
-        socket.attach_filter(&filter::ROUTED)?;
-        socket.set_broadcast(true)?;
-        sys::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
-        // Replies may be longer than a link on the way: routers may cut them.
-        let dont = libc::IP_PMTUDISC_DONT.cast_unsigned();
-        sys::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, dont)?;
-        enlarge(socket.as_fd(), QUEUE);
+        listen(&socket)?;
         socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port).into())?;
         Ok(Self(socket))
     }
+
+    /// One that an earlier process has opened so.
+    pub(crate) fn adopt(socket: OwnedFd, port: u16) -> io::Result<Self> {
+        supervisor::expect(socket.as_fd(), AddressFamily::INET, SocketType::DGRAM)?;
+        let socket = Socket::from(socket);
+        let bound = socket.local_addr()?.as_socket_ipv4();
+        if bound != Some(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it hears another port"));
+        }
+        listen(&socket)?;
+        Ok(Self(socket))
+    }
+}
+
+fn listen(socket: &Socket) -> io::Result<()> {
+    socket.attach_filter(&filter::ROUTED)?;
+    socket.set_broadcast(true)?;
+    sys::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
+    // Replies may be longer than a link on the way: routers may cut them.
+    let dont = libc::IP_PMTUDISC_DONT.cast_unsigned();
+    sys::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, dont)?;
+    enlarge(socket.as_fd(), QUEUE);
+    Ok(())
 }
 
 impl AsFd for RoutedSocket {

@@ -12,7 +12,7 @@ use leasehold_dhcp::outbox::{Batch, Probe};
 use leasehold_dhcp::wire::{self, CLIENT_PORT};
 use leasehold_dhcp::{Datagram, Destination, IfIndex, Interfaces, Mac};
 use rustix::event::epoll;
-use socket2::{SockFilter, Socket};
+use socket2::Socket;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -23,6 +23,7 @@ use super::packet::{self, PacketSocket};
 use super::probe::{ArpSocket, EchoSocket};
 use super::routed::{RoutedSocket, UdpError};
 use super::sys::{self, From, Received, Receiver, Sender, Sending, To};
+use crate::supervisor::Keep;
 
 /// One thing that came in.
 #[derive(Debug)]
@@ -71,6 +72,8 @@ pub struct Sockets {
     interfaces: Arc<Interfaces>,
     own: BTreeSet<Ipv4Addr>,
     lateness: Lateness,
+    /// What hears clients outlives the process.
+    keep: Keep,
     /// What has passed so far.
     pub traffic: Traffic,
 }
@@ -94,8 +97,9 @@ const READY: usize = 64;
 
 impl Sockets {
     /// Opens all that does not depend on an interface. Needs a tokio runtime around it.
-    pub fn open(port: u16, seed: u64) -> Result<Self, UdpError> {
-        let routed = RoutedSocket::open(port)?;
+    pub fn open(port: u16, seed: u64, mut keep: Keep) -> Result<Self, UdpError> {
+        let kept = |socket| RoutedSocket::adopt(socket, port);
+        let routed = keep.or_open("routed", kept, || RoutedSocket::open(port))?;
         let arp = ArpSocket::open()?;
         let echo = EchoSocket::open((seed >> 7) as u16)?;
         let all = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(io::Error::from)?;
@@ -118,6 +122,7 @@ impl Sockets {
             interfaces: Arc::default(),
             own: BTreeSet::new(),
             lateness: Lateness::default(),
+            keep,
             traffic: Traffic::default(),
         })
     }
@@ -133,16 +138,28 @@ impl Sockets {
         let mut wanted = BTreeSet::new();
         for name in served {
             let Some(interface) = interfaces.named(name).filter(|it| !it.slave) else { continue };
-            wanted.insert(interface.index);
-            if !interface.running || self.links.contains_key(&interface.index) {
+            let index = interface.index;
+            wanted.insert(index);
+            if !interface.running || self.links.contains_key(&index) {
                 continue;
             }
-            match self.listen_on(interface.index, &filter::direct(self.port), LINKS) {
-                Ok(socket) => drop(self.links.insert(interface.index, socket)),
+            let filter = filter::direct(self.port);
+            let kept = |socket| PacketSocket::adopt(socket, index, &filter);
+            let opened =
+                self.keep.or_open(&kept_as(index), kept, || PacketSocket::open(index, &filter));
+            let token = LINKS + u64::from(index.0);
+            match opened
+                .and_then(|socket| listen(self.wait.get_ref(), &socket, token).and(Ok(socket)))
+            {
+                Ok(socket) => drop(self.links.insert(index, socket)),
                 Err(error) => unheard.push(Unheard { interface: Arc::clone(name), error }),
             }
         }
-        self.links.retain(|index, _| wanted.contains(index));
+        let unwanted: Vec<_> =
+            self.links.keys().filter(|index| !wanted.contains(index)).copied().collect();
+        for index in unwanted {
+            self.close(index);
+        }
         let own = interfaces.iter().flat_map(|it| it.addresses.iter().map(|net| net.addr()));
         self.own = own.collect();
         self.interfaces = interfaces;
@@ -160,7 +177,11 @@ impl Sockets {
             if self.watched.contains_key(&index) {
                 continue;
             }
-            match self.listen_on(index, &filter::to_clients(CLIENT_PORT), WATCHED) {
+            let opened = PacketSocket::open(index, &filter::to_clients(CLIENT_PORT));
+            let token = WATCHED + u64::from(index.0);
+            match opened
+                .and_then(|socket| listen(self.wait.get_ref(), &socket, token).and(Ok(socket)))
+            {
                 Ok(socket) => drop(self.watched.insert(index, socket)),
                 Err(error) => unheard.push(Unheard { interface: Arc::clone(name), error }),
             }
@@ -296,15 +317,18 @@ impl Sockets {
         self.traffic.refused += refused;
     }
 
-    fn listen_on(
-        &self,
-        interface: IfIndex,
-        filter: &[SockFilter],
-        tokens: u64,
-    ) -> io::Result<PacketSocket> {
-        let socket = PacketSocket::open(interface, filter)?;
-        listen(self.wait.get_ref(), socket.as_fd(), tokens + u64::from(interface.0))?;
-        Ok(socket)
+    /// Whatever an earlier process has heard and this one does not is let go.
+    pub fn forget_rest(&mut self) {
+        self.keep.forget_rest();
+    }
+
+    fn close(&mut self, interface: IfIndex) {
+        let Some(socket) = self.links.remove(&interface) else { return };
+        // The manager has it open still, so it would go on waking us.
+        if let Err(error) = epoll::delete(self.wait.get_ref(), &socket) {
+            tracing::debug!("a socket that is closed is waited for: {error}");
+        }
+        self.keep.forget(&kept_as(interface));
     }
 
     fn receive_from(
@@ -415,6 +439,11 @@ fn checksum(received: &Received<'_>) -> Checksum {
 }
 
 const ZERO: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+
+/// The name under which the manager keeps a link's socket.
+fn kept_as(IfIndex(interface): IfIndex) -> String {
+    format!("link-{interface}")
+}
 
 fn listen(all: impl AsFd, socket: impl AsFd, token: u64) -> io::Result<()> {
     epoll::add(all, socket, epoll::EventData::new_u64(token), epoll::EventFlags::IN)?;

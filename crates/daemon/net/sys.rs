@@ -4,8 +4,9 @@
 use core::mem::{self, MaybeUninit};
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use leasehold_dhcp::{IfIndex, Mac};
@@ -32,6 +33,47 @@ pub(crate) fn set_option(
         libc::setsockopt(socket.as_raw_fd(), level, name, ptr::from_ref(&value).cast(), length)
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The descriptors that the service manager has passed (`sd_listen_fds_with_names(3)`), and their
+/// names; nothing when it is asked again.
+pub(crate) fn inherited() -> io::Result<Vec<(String, OwnedFd)>> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Ok(Vec::new());
+    }
+    let passed = sd_notify::listen_fds_with_names()?;
+    // SAFETY: the manager opened them for this process, which says so by its number, and they are
+    // taken once: nobody else owns them.
+    Ok(passed.map(|(fd, name)| (name, unsafe { OwnedFd::from_raw_fd(fd) })).collect())
+}
+
+/// Names the network namespace of a socket (`SO_NETNS_COOKIE`, Linux 5.14).
+pub(crate) fn network(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    const SO_NETNS_COOKIE: c_int = 71;
+    let mut cookie = 0_u64;
+    let mut length = size_of::<u64>() as socklen_t;
+    // SAFETY: both pointers are to live values, and the length is the first one's.
+    let result = unsafe {
+        let value = ptr::from_mut(&mut cookie).cast();
+        libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, SO_NETNS_COOKIE, value, &mut length)
+    };
+    if result == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The interface that a packet socket is bound to.
+pub(crate) fn bound_link(socket: BorrowedFd<'_>) -> io::Result<IfIndex> {
+    let LinkAddress(mut address) = link_address(0, IfIndex(0), None);
+    let mut length = size_of::<libc::sockaddr_ll>() as socklen_t;
+    // SAFETY: both pointers are to live values, and the length is the first one's.
+    let result = unsafe {
+        libc::getsockname(socket.as_raw_fd(), ptr::from_mut(&mut address).cast(), &mut length)
+    };
+    if result == 0 {
+        Ok(IfIndex(address.sll_ifindex.cast_unsigned()))
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Lets a task wait until a descriptor can be read. Needs a tokio runtime around it.
