@@ -311,8 +311,13 @@ impl Engine {
 
     /// Whether the client asks on another link than the one that it got its lease on. Another
     /// server of the same network is no other link: two relays, or a server that took its place.
+    /// Nor is the relay that it was heard through before, whatever the chain of pools has become.
     fn has_moved(&self, exchange: &Exchange<'_>, id: LeaseId) -> bool {
         let lease = self.book.get(id);
+        let relay = exchange.request.giaddr;
+        if exchange.request.is_relayed() && lease.client.giaddr() == relay {
+            return false;
+        }
         let is_elsewhere =
             lease.server != exchange.service.key || exchange.server.relay == Relay::Any;
         is_elsewhere && !self.is_on_network(exchange, lease.address)

@@ -3,8 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use leasehold_dhcp::config::{
-    AddressPool, FixedLease, Identifiers, Matcher, OptionEntry, OptionSet, PoolIndex, Relay,
-    Server, Value,
+    AddressPool, FixedLease, Identifiers, Matcher, OptionEntry, OptionSet, PoolIndex, PoolSpec,
+    Relay, Server, Value,
 };
 use leasehold_dhcp::event::{Malformed, Silence};
 use leasehold_dhcp::{Answer, Destination, Event, Location, Order};
@@ -69,6 +69,21 @@ fn rly_01_two_relays_of_one_link_with_a_server_each() {
     world.reconfigure(|config| config.pools[2] = pool("far-pool", far(100), far(150)));
     assert_eq!(world.ask(&other().rebind(held)).kind(), Some(5));
     assert_eq!(world.ask(&one().rebind(held)).kind(), Some(5));
+}
+
+#[test]
+fn rly_01_a_chain_that_is_cut_moves_nobody() {
+    let mut config = any_relay();
+    config.pools[2] = PoolSpec { next: Some(PoolIndex(1)), ..pool("far-pool", far(200), far(200)) };
+    let mut world = World::with(config);
+    let client = |number| Packet::client(number).relayed().option(82, &[1, 2, 0, 7]);
+    world.lease(&client(2));
+    let held = world.lease(&client(1));
+    assert_ne!(held.octets()[2], 2, "an address of the next pool");
+    world.reconfigure(|config| config.pools[2].next = None);
+    assert_eq!(world.ask(&client(1).rebind(held)).kind(), Some(5));
+    let moved = Packet { giaddr: FAR2, ..client(1) };
+    assert_eq!(world.ask(&moved.rebind(held)).kind(), Some(6));
 }
 
 #[test]
