@@ -21,7 +21,7 @@ mod frame;
 mod segment;
 
 pub(super) use frame::{Frame, frames};
-use segment::{Content, Header, Segment};
+use segment::{BLOCK, Blocks, Content, Header, Segment};
 
 /// Octets of one segment: some 10,000 bound leases or 50,000 renewals.
 const SEGMENT_BYTES: usize = 1 << 20;
@@ -43,6 +43,8 @@ pub(super) struct Turns {
     spare: Vec<Segment>,
     /// Frames that are not on disk yet.
     unwritten: Vec<u8>,
+    /// The last block of the current segment, which is not full yet.
+    blocks: Blocks,
     #[cfg(test)]
     faults: super::tests::Faults,
 }
@@ -97,6 +99,7 @@ impl Turns {
             full: VecDeque::new(),
             spare: Vec::new(),
             unwritten: Vec::new(),
+            blocks: Blocks::default(),
             #[cfg(test)]
             faults: settings.faults.clone(),
         };
@@ -192,12 +195,15 @@ impl Turns {
         let Some(current) = self.current.as_mut().filter(|_| !self.unwritten.is_empty()) else {
             return Ok(());
         };
-        let wrote = current.segment.write(current.at, &self.unwritten);
+        self.blocks.append(&self.unwritten);
+        let begin = current.at - current.at % BLOCK;
+        let wrote = current.segment.write(begin, self.blocks.whole());
         wrote.map_err(|error| Fault::Io("write the turns' log", error))?;
         // The header of a segment that is begun stands in front of its first frame.
         let header = if current.at == 0 { Header::LENGTH } else { 0 };
         written.extend_from_slice(&self.unwritten[header..]);
         current.at += self.unwritten.len();
+        self.blocks.keep_last(current.at % BLOCK);
         self.unwritten.clear();
         Ok(())
     }
@@ -231,6 +237,7 @@ impl Turns {
         if let Some(Current { segment, newest, .. }) = self.current.take() {
             self.full.push_back((newest, segment));
         }
+        self.blocks.keep_last(0);
         let segment = self.spare.pop().map_or_else(|| self.lay_out(), Ok)?;
         self.number += 1;
         let header = Header::new(self.id, self.number)?;
