@@ -361,9 +361,11 @@ impl Plane {
         self.engine.handle(clock::now(), input, &mut self.outbox);
     }
 
-    /// Ends the turn: what may leave leaves, what is promised goes to the store.
+    /// Ends the turn: what is promised goes to the store, which works while the rest is done; what
+    /// may leave leaves.
     fn finish(&mut self) {
-        let (prompt, mut turn) = self.outbox.seal();
+        let (prompt, turn) = self.outbox.seal();
+        let refused = self.commit(turn);
         if !prompt.replies().is_empty() {
             self.sockets.send(prompt.replies());
         }
@@ -371,42 +373,44 @@ impl Plane {
         for probe in self.outbox.probes() {
             self.sockets.probe(probe);
         }
+        if let Some(turn) = refused {
+            self.give_up(turn);
+        }
         for event in self.outbox.events() {
             self.journal.write(&event);
         }
         let answers: Vec<_> = self.outbox.answers().collect();
         answers.into_iter().for_each(|(order, answer)| self.answer(order, answer));
+    }
+
+    /// Hands a turn to the store, if that works; else it comes back.
+    fn commit(&mut self, mut turn: Turn) -> Option<Turn> {
         if turn.is_empty() {
-            return;
+            return None;
         }
-        if self.health == StoreHealth::Works {
-            if self.leases.receiver_count() > 0 {
-                let changed = turn.records().iter().map(|record| record.location);
-                // Whoever listened may be gone since.
-                let _ = self.leases.send(changed.collect());
-            }
-            self.store.commit(&mut turn);
-            self.sent = turn.sequence();
-            self.pending.push_back((turn, Instant::now()));
-        } else {
-            self.handle(Input::Abandoned(turn.abandon()));
-            self.say();
+        if self.health != StoreHealth::Works {
+            return Some(turn);
         }
+        if self.leases.receiver_count() > 0 {
+            let changed = turn.records().iter().map(|record| record.location);
+            // Whoever listened may be gone since.
+            let _ = self.leases.send(changed.collect());
+        }
+        self.store.commit(&mut turn);
+        self.sent = turn.sequence();
+        self.pending.push_back((turn, Instant::now()));
+        None
     }
 
     /// What the engine says to an abandoned turn is nothing that could be promised.
-    fn say(&mut self) {
+    fn give_up(&mut self, turn: Turn) {
+        self.handle(Input::Abandoned(turn.abandon()));
         let (prompt, turn) = self.outbox.seal();
         self.sockets.send(prompt.replies());
         if !turn.is_empty() {
             tracing::error!("an abandoned turn led to promises: they are dropped");
         }
         drop(turn.abandon());
-        for event in self.outbox.events() {
-            self.journal.write(&event);
-        }
-        let answers: Vec<_> = self.outbox.answers().collect();
-        answers.into_iter().for_each(|(order, answer)| self.answer(order, answer));
     }
 
     fn outcome(&mut self, outcome: Outcome) {

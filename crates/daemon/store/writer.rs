@@ -52,8 +52,8 @@ const FOLD_EVERY: Duration = Duration::from_secs(30);
 /// For each record of a commit the next one begins so much later than it might, at most `GATHER`
 /// after it: under load, commits are fewer and larger, which saves most of their cost. A client by
 /// itself does not wait.
-const GATHER_EACH: Duration = Duration::from_micros(200);
-const GATHER: Duration = Duration::from_millis(1);
+const GATHER_EACH: Duration = Duration::from_micros(100);
+const GATHER: Duration = Duration::from_micros(500);
 const RETRY: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(60);
 
