@@ -61,8 +61,12 @@ impl World<'_> {
         }
     }
 
-    /// Whatever wakes the worker, it hears first what probes have been answered.
+    /// Whatever wakes the worker, it hears first what probes have been answered. What that leads to
+    /// is said at once, so nothing is heard by a machine that is asleep.
     fn hear_answers(&mut self, now: Now) {
+        if self.now < self.asleep_until {
+            return;
+        }
         let Some(process) = &mut self.process else { return };
         for answer in self.answers.drain(..) {
             self.oracle.probe_answered(self.now, &answer);
@@ -79,11 +83,13 @@ impl World<'_> {
             return self.plan_work(self.asleep_until);
         }
         let now = self.read_clocks();
-        self.hear_answers(now);
-        let Some(process) = &mut self.process else { return };
-        if process.flights.len() >= usize::from(self.plan.turns_ahead) {
+        let is_full =
+            |process: &Process| process.flights.len() >= usize::from(self.plan.turns_ahead);
+        if self.process.as_ref().is_none_or(is_full) {
             return;
         }
+        self.hear_answers(now);
+        let Some(process) = &mut self.process else { return };
         let drained = drained(&self.inbox);
         for inbound in self.inbox.drain(..drained) {
             match inbound {
