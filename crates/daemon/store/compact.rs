@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
@@ -29,8 +30,14 @@ fn beside(path: &Path) -> PathBuf {
 
 /// Removes what a compaction that was cut short has left.
 pub(super) fn clean(path: &Path) -> Result<(), Fault> {
-    match fs::remove_dir_all(beside(path)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+    let left = beside(path);
+    let removed = match fs::remove_dir_all(&left) {
+        // Earlier versions wrote their marker there, and could be killed before they renamed it.
+        Err(error) if error.kind() == ErrorKind::NotADirectory => fs::remove_file(&left),
+        removed => removed,
+    };
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(Fault::Io("remove an unfinished compaction", error))
         }
         _ => Ok(()),
@@ -98,6 +105,7 @@ fn exchange(one: &Path, other: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::marker::Marker;
     use super::*;
 
     fn all(database: &Database) -> Vec<(Tree, Vec<u8>, Vec<u8>)> {
@@ -106,6 +114,23 @@ mod tests {
             entries.map(move |(key, value)| (tree, key.to_vec(), value.to_vec()))
         };
         TREES.into_iter().flat_map(of).collect()
+    }
+
+    #[test]
+    fn whatever_a_kill_has_left_in_the_copys_place_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("leases.sled");
+        clean(&path).unwrap();
+        fs::create_dir_all(beside(&path).join("blobs")).unwrap();
+        clean(&path).unwrap();
+        assert!(!beside(&path).exists());
+        fs::write(beside(&path), "leasehold store marker 1").unwrap();
+        clean(&path).unwrap();
+        assert!(!beside(&path).exists());
+        let marker = Marker { id: [7; 16], sequence: 1 };
+        fs::create_dir(beside(&path)).unwrap();
+        marker.write(&directory.path().join("leases.marker")).unwrap();
+        assert!(beside(&path).is_dir(), "the marker has a place of its own");
     }
 
     #[test]

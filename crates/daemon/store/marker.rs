@@ -90,7 +90,8 @@ impl Marker {
 
     /// Replaces the marker durably.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
-        let beside = path.with_extension("new");
+        // `leases.new` is where a compaction copies to.
+        let beside = path.with_extension("marker.new");
         let mut file = File::create(&beside)?;
         writeln!(file, "{FIRST_LINE}\nid {}\nturn {}", hex(&self.id), self.sequence)?;
         file.sync_all()?;
