@@ -196,7 +196,6 @@ impl World<'_> {
     /// A commit comes back: its promises leave, or it has failed.
     pub(crate) fn synced(&mut self, sequence: u64) {
         let now = self.read_clocks();
-        self.hear_answers(now);
         let Some(process) = &mut self.process else { return };
         let planted = self.plan.planted == Some(Bug::AckDespiteFailure);
         let oldest = process.flights.front().map_or(u64::MAX, |flight| flight.turn.sequence());
@@ -216,7 +215,10 @@ impl World<'_> {
                 if self.plan.planted == Some(Bug::FailureNotTold) {
                     process.flights.clear();
                 } else {
-                    process.abandon(now);
+                    self.hear_answers(now);
+                    if let Some(process) = &mut self.process {
+                        process.abandon(now);
+                    }
                 }
                 let again = Moment(self.now.0 + 1_000);
                 self.agenda.plan(again, Happening::Reopen(self.processes));
