@@ -13,7 +13,7 @@ use leasehold::probe::{self, Probe};
 use leasehold::serve::{self, ServeError};
 use leasehold::storage::{self, Storage};
 use leasehold::transfer::{self, Export, Import};
-use leasehold::{demo, log};
+use leasehold::{demo, log, supervisor};
 
 const EXAMPLES: &str = "\
 Commands to the running server are RouterOS's own, in one argument or several:
@@ -147,11 +147,12 @@ fn routeros(words: &[String], options: &oneshot::Options) -> ExitCode {
 }
 
 fn serve(options: &serve::Options, user: &str, unlisted: Unlisted) -> ExitCode {
+    let inherited = supervisor::inherited();
     let serve::Options { config, state, socket } = options;
     let notes = confine::confine(&Limits { user, state, config, socket, unlisted });
     let log = log::start("info");
     notes.iter().for_each(Note::tell);
-    let served = serve::serve(options);
+    let served = serve::serve(options, inherited);
     let code = match &served {
         Ok(()) => ExitCode::SUCCESS,
         Err(ServeError::Configuration(_)) => ExitCode::from(EX_CONFIG),

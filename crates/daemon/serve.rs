@@ -21,7 +21,7 @@ use crate::net::Watch;
 use crate::net::watch::WatchError;
 use crate::services::{self, Means};
 use crate::store;
-use crate::supervisor::{Keep, Supervisor};
+use crate::supervisor::{Inherited, Keep, Supervisor};
 use crate::worker::{self, Health, Request, Worker};
 
 /// What `leasehold serve` is told on its command line.
@@ -65,9 +65,9 @@ impl fmt::Display for ServeError {
 impl std::error::Error for ServeError {}
 
 /// Serves until SIGTERM or SIGINT.
-pub fn serve(options: &Options) -> Result<(), ServeError> {
+pub fn serve(options: &Options, inherited: Inherited) -> Result<(), ServeError> {
     let supervisor = Supervisor::of_environment();
-    let keep = Keep::inherit(supervisor.clone());
+    let keep = Keep::new(supervisor.clone(), inherited);
     let keeper = Keeper::load(&options.config, &options.state);
     let keeper = keeper.map_err(ServeError::Configuration)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -87,6 +87,15 @@ fn tell_all(socket: &OwnedFd, address: &SocketAddrUnix, messages: &Receiver<Mess
     }
 }
 
+/// Sockets that the manager has kept for this process, by name.
+pub type Inherited = io::Result<Vec<(String, OwnedFd)>>;
+
+/// What the manager has kept. To be asked once, by a process that has opened nothing yet: a number
+/// that the manager got wrong must not be that of a descriptor of ours.
+pub fn inherited() -> Inherited {
+    sys::inherited()
+}
+
 /// Sockets that outlive their process, by name.
 #[derive(Debug, Default)]
 pub struct Keep {
@@ -95,10 +104,10 @@ pub struct Keep {
 }
 
 impl Keep {
-    /// Those that the manager has kept. To be asked once, by a process that has opened nothing.
+    /// Those that were [`inherited`].
     #[must_use]
-    pub fn inherit(supervisor: Supervisor) -> Self {
-        let inherited = sys::inherited().unwrap_or_else(|error| {
+    pub fn new(supervisor: Supervisor, inherited: Inherited) -> Self {
+        let inherited = inherited.unwrap_or_else(|error| {
             tracing::warn!("the sockets of the process before are lost: {error}");
             Vec::new()
         });
