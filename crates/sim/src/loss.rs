@@ -21,7 +21,7 @@ struct Probed {
     answers: Vec<Option<Mac>>,
 }
 
-/// A forgotten lease, promised again.
+/// A forgotten or revoked lease, promised again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Again {
     pub address: Ipv4Addr,
@@ -66,17 +66,24 @@ impl Loss {
         self.forgotten.contains(&(client, address))
     }
 
-    /// The client has been promised the address again. Tells whether it was forgotten.
-    pub(crate) fn known_again(&mut self, client: ClientId, again: Again) -> bool {
+    /// The client has been promised the address again, which the server had forgotten, or which
+    /// was revoked. Tells whether it was one of them.
+    pub(crate) fn known_again(
+        &mut self,
+        client: ClientId,
+        again: Again,
+        was_revoked: bool,
+    ) -> bool {
+        let lease = (client, again.address);
         self.served.insert(client);
-        let was_forgotten = self.forgotten.remove(&(client, again.address));
-        if was_forgotten || self.again.contains_key(&(client, again.address)) {
-            self.again.insert((client, again.address), again);
+        let was_lost = self.forgotten.remove(&lease) || was_revoked;
+        if was_lost || self.again.contains_key(&lease) {
+            self.again.insert(lease, again);
         }
-        was_forgotten
+        was_lost
     }
 
-    /// Whether a client has only the forgotten lease any more: the ACK that made it known again
+    /// Whether a client has only the lost lease any more: the ACK that made it known again
     /// was lost on its way, and what that promised is over.
     pub(crate) fn is_over(&self, now: Moment, client: ClientId, lease: &Lease) -> bool {
         self.again
@@ -93,6 +100,17 @@ impl Loss {
         if self.forgotten.iter().any(is_anothers) {
             self.contested.insert(address);
         }
+    }
+
+    /// Somebody is bound to an address: who had another one from before has left that, also if
+    /// he never hears of it.
+    pub(crate) fn bound(&mut self, address: Ipv4Addr, to: &Identity, clients: &[Client]) {
+        let left = clients.iter().filter(|client| {
+            let forgotten =
+                |&(owner, had): &(ClientId, Ipv4Addr)| owner == client.id && had != address;
+            same(&client.identity, to) && self.forgotten.iter().any(forgotten)
+        });
+        self.served.extend(left.map(|client| client.id));
     }
 
     pub(crate) fn probed(&mut self, at: Moment, address: Ipv4Addr) {

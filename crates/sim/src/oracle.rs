@@ -163,7 +163,8 @@ pub(crate) struct Oracle {
     static_changes: Vec<(Moment, SiteChange)>,
     rude: BTreeSet<ClientId>,
     cloned: BTreeSet<ClientId>,
-    /// The address of the newest ACK to a rude client: it may have asked for a second one.
+    /// The newest address of a rude client, whether it heard of it or not: it may have asked for
+    /// a second one.
     moved: BTreeMap<ClientId, Ipv4Addr>,
     /// When a server last heard a client give an address up.
     freed: BTreeMap<(Name, Ipv4Addr), Moment>,
@@ -177,8 +178,9 @@ pub(crate) struct Oracle {
     /// Clients whose newest ACK answers an old copy of a request: a server cannot tell, and may
     /// believe that they have moved.
     strayed: BTreeMap<ClientId, Ipv4Addr>,
-    /// Revoked leases that a renewal by unicast has brought back: it does not tell on which link
-    /// its client is, and the server of another one may have answered.
+    /// Leases that were revoked, or left for another, and that a renewal by unicast has brought
+    /// back: it does not tell on which link its client is, and the server of another one may have
+    /// answered.
     astray: BTreeSet<(ClientId, Ipv4Addr)>,
 }
 
@@ -238,6 +240,11 @@ impl Oracle {
     /// The server has decided on a binding, and promises it as soon as the disk has it.
     pub(crate) fn bound(&mut self, address: Ipv4Addr, to: &Identity, clients: &[Client]) {
         self.loss.given(address, to, clients);
+        self.loss.bound(address, to, clients);
+        let own = clients.iter().filter(|client| same(&client.identity, to));
+        let rude = own.filter(|client| self.rude.contains(&client.id));
+        self.moved.extend(rude.map(|client| (client.id, address)));
+        self.strangers.retain(|had| !same(&had.identity, to) || had.address == address);
     }
 
     /// The administrator changed the configuration.
@@ -366,11 +373,12 @@ impl Oracle {
             let until = exchange.began.after(lease);
             self.promises.insert(client.id, Promise { xid: ack.xid, address, until });
             let again = Again { address, asked: exchange.began, until: asked.at.after(lease) };
-            let was_forgotten = self.loss.known_again(client.id, again);
-            let was_revoked = self.revoked.remove(&(client.id, address)) || was_forgotten;
+            let was_revoked = self.revoked.remove(&(client.id, address));
+            let was_lost = self.loss.known_again(client.id, again, was_revoked);
+            let was_elsewhere = self.strayed.contains_key(&client.id);
             if !asked.heard.unicast {
                 self.astray.remove(&(client.id, address));
-            } else if was_revoked {
+            } else if was_lost || was_elsewhere {
                 self.astray.insert((client.id, address));
             }
         }
@@ -381,9 +389,6 @@ impl Oracle {
             self.strayed.remove(&client.id);
         }
         if is_rude {
-            if is_own {
-                self.moved.insert(client.id, address);
-            }
             if awaited.is_none() {
                 let (identity, until) = (asked.identity.clone(), asked.at.after(lease));
                 self.strangers.push(StrangersPromise { identity, address, until });
@@ -432,8 +437,8 @@ impl Oracle {
         let unicast = asked.heard.unicast;
         let links = (0..).map(LinkId).zip(view.links).map(|(link, _)| link);
         let mut links = links.filter(|link| unicast || *link == asked.heard.link);
-        let by_any = unicast && view.site.renews(view.links, is, address);
-        if by_any || links.any(|link| view.site.gives(link, view.links, is, address)) {
+        let renews = unicast && view.site.renews(is, address);
+        if renews || links.any(|link| view.site.gives(link, view.links, is, address)) {
             return Ok(());
         }
         Err((Rule::NotConfigured, format!("{address} to {}", asked.sender)))

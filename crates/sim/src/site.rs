@@ -179,8 +179,9 @@ impl Site {
         if owners.any(|(owner, _)| !is(owner)) {
             return false;
         }
-        // Servers for every relay stand in for each other, and for the relay of a disabled one;
-        // each gives what its chain has from the relay's own network on.
+        // Servers for every relay stand in for each other, and for the relay of a disabled one.
+        // Who hears a relay gives what the chain has from the relay's own network on, if it has
+        // anything there.
         let is_any = |link: LinkId| links.get(usize::from(link.0)).is_some_and(|it| it.is_any());
         let is_direct = links.get(usize::from(link.0)) == Some(&Reach::Direct);
         let by_any = is_any(link) || (!is_direct && !self.server(link).enabled);
@@ -188,31 +189,22 @@ impl Site {
         let mut servers = all.filter(|(other, server)| {
             server.enabled && (*other == link || (by_any && is_any(*other)))
         });
-        let from = by_any.then_some(link);
         servers.any(|(other, server)| {
             if self.fixed(other, &is) == Some(address) {
                 return true;
             }
-            let entered = from.unwrap_or(server.pool);
-            self.chain(server.pool).any(|pool| pool == entered)
-                && self.chain(entered).any(|pool| self.holds(pool, address))
+            let is_entered = !is_direct && self.chain(server.pool).any(|pool| pool == link);
+            let entered = if is_entered { link } else { server.pool };
+            (is_entered || !by_any) && self.chain(entered).any(|pool| self.holds(pool, address))
         })
     }
 
-    /// Whether a server for every relay may have given an address whose renewal comes by unicast:
-    /// that names no relay, so any one with the address in its chain is the right one.
-    pub(crate) fn renews(
-        &self,
-        links: &[Reach],
-        is: impl Fn(ClientId) -> bool,
-        address: Ipv4Addr,
-    ) -> bool {
+    /// Whether a server may have given an address whose renewal comes by unicast: that names no
+    /// relay, so any one with the address in its chain is the right one.
+    pub(crate) fn renews(&self, is: impl Fn(ClientId) -> bool, address: Ipv4Addr) -> bool {
         let is_free = self.obeyed().all(|(owner, fixed)| fixed != address || is(owner));
-        let mut by_any = self.servers.iter().zip(links).filter(|(_, reach)| reach.is_any());
-        is_free
-            && by_any.any(|(server, _)| {
-                server.enabled && self.chain(server.pool).any(|it| self.holds(it, address))
-            })
+        let mut enabled = self.servers.iter().filter(|server| server.enabled);
+        is_free && enabled.any(|server| self.chain(server.pool).any(|it| self.holds(it, address)))
     }
 
     /// A pool and those that follow it.

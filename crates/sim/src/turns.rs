@@ -272,7 +272,7 @@ impl World<'_> {
     /// Whether the process dies at this point, which it has reached: it may have to be reached a
     /// few times more.
     fn dies(&mut self, reached: CrashPoint) -> bool {
-        let settled = self.now >= self.clock_settles;
+        let settled = !self.is_clock_settling();
         let Some(ambush) = self.ambush.as_mut().filter(|_| settled) else { return false };
         if discriminant(&ambush.at) != discriminant(&reached) {
             return false;

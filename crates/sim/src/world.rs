@@ -301,10 +301,15 @@ impl<'p> World<'p> {
             }
             Incident::Suspend(millis) => self.asleep_until = Moment(now.0 + millis),
             Incident::Sicken(sickness) => self.disk.sicken(sickness),
-            Incident::HealDisk => self.disk.heal(),
+            Incident::HealDisk => {
+                self.disk.heal();
+                if self.clock_settles.0 > 0 {
+                    self.settle_clock();
+                }
+            }
             Incident::SetClock(error) => {
                 self.clock.set_error(error);
-                self.clock_settles = Moment(now.0 + 10_000);
+                self.settle_clock();
                 self.plan_work(now);
             }
             Incident::Cut(link) => self.network.cut(link),
@@ -326,12 +331,22 @@ impl<'p> World<'p> {
         self.oracle.forget_leases(self.now, &self.clients);
     }
 
+    /// Leases are stamped with a new time as soon as the disk takes them.
+    fn settle_clock(&mut self) {
+        self.clock_settles = Moment(self.now.0 + 10_000);
+    }
+
+    /// Whether the disk may still have leases with times of the clock as it was.
+    pub(crate) fn is_clock_settling(&self) -> bool {
+        self.now < self.clock_settles || (!self.disk.works() && self.clock_settles.0 > 0)
+    }
+
     /// The clock is not set while the machine is down, and the plug is not pulled right after.
     fn postponed(&self, incident: &Incident) -> Option<Moment> {
         let waits = match incident {
             Incident::SetClock(_) => self.process.is_none() || self.now < self.asleep_until,
             Incident::Kill { .. } | Incident::LoseStore { .. } | Incident::CutPower { .. } => {
-                self.now < self.clock_settles || !self.disk.works() && self.clock_settles.0 > 0
+                self.is_clock_settling()
             }
             _ => false,
         };

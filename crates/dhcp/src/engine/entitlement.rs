@@ -8,6 +8,7 @@ use super::Engine;
 use super::book::LeaseId;
 use super::exchange::Exchange;
 use super::lease::Client;
+use super::terms;
 use crate::config::FixedLease;
 use crate::wire::RelayAgent;
 
@@ -55,9 +56,12 @@ impl Engine {
             && !self.pools.is_reserved(exchange.service.space, address)
     }
 
-    /// Whether a static lease gives the address to another client of this server.
+    /// Whether a static lease gives the address to another client of this server. A row that
+    /// names the client at another server of the address space is not another's.
     pub(super) fn is_anothers(&self, exchange: &Exchange<'_>, address: Ipv4Addr) -> bool {
         let own = exchange.terms.fixed.map(|row| row.key);
+        let request = exchange.request;
+        let shown = terms::shown(request, exchange.datagram.link_source, request.relay_agent());
         exchange.config.leases.at(address).any(|row| {
             let here = match row.server {
                 None => true,
@@ -66,7 +70,7 @@ impl Engine {
                     exchange.config.space_of(other) == exchange.config.space_of(exchange.server)
                 }),
             };
-            here && Some(row.key) != own
+            here && Some(row.key) != own && !row.fits(&shown)
         })
     }
 

@@ -183,9 +183,9 @@ impl Lease {
 //# vendor-class-id: SHOULD store with binding.
 /// A client as its lease remembers it, in one allocation.
 ///
-/// `htype:1 hlen:1 client-id:1 host-name:1 class-id:1 relay-agent:2`, the lengths; then `chaddr`,
-/// option 61, the cleaned host name, option 60, if there is an option 82 `giaddr` and it, and what
-/// is left is the nonce that it shares with the server, if it does.
+/// `htype:1 hlen:1 client-id:1 host-name:1 class-id:1 relay:2`, the lengths; then `chaddr`,
+/// option 61, the cleaned host name, option 60, if it was heard through a relay `giaddr` and
+/// option 82, and what is left is the nonce that it shares with the server, if it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Client(Box<[u8]>);
 
@@ -291,7 +291,7 @@ impl Client {
         self.part(3)
     }
 
-    /// The relay that added option 82; unspecified if there was none.
+    /// The relay that it was heard through; unspecified if there was none.
     pub(super) fn giaddr(&self) -> Ipv4Addr {
         let giaddr = self.part(4).first_chunk::<4>();
         giaddr.map_or(Ipv4Addr::UNSPECIFIED, |octets| Ipv4Addr::from(*octets))
@@ -334,8 +334,7 @@ impl Client {
 
     fn part(&self, number: usize) -> &[u8] {
         let lengths = &self.0[1..LENGTHS];
-        let relay_agent = usize::from(u16::from_be_bytes([lengths[4], lengths[5]]));
-        let relay = if relay_agent == 0 { 0 } else { relay_agent + 4 };
+        let relay = usize::from(u16::from_be_bytes([lengths[4], lengths[5]]));
         let short = lengths[..number.min(4)].iter().map(|&length| usize::from(length));
         let start = short.sum::<usize>() + if number > 4 { relay } else { 0 };
         let length = match number {
@@ -372,12 +371,11 @@ impl Said<'_> {
         let short = [chaddr, client_id, host_name, class_id];
         out.push(self.htype);
         out.extend(short.iter().map(|part| part.len() as u8));
-        out.extend_from_slice(&(relay_agent.len() as u16).to_be_bytes());
-        short.iter().for_each(|part| out.extend_from_slice(part));
-        if !relay_agent.is_empty() {
-            out.extend_from_slice(&self.giaddr.octets());
-            out.extend_from_slice(relay_agent);
-        }
+        let giaddr = self.giaddr.octets();
+        let is_relayed = !self.giaddr.is_unspecified() || !relay_agent.is_empty();
+        let relay = if is_relayed { [&giaddr[..], relay_agent] } else { [&[][..]; 2] };
+        out.extend_from_slice(&((relay[0].len() + relay[1].len()) as u16).to_be_bytes());
+        short.iter().chain(&relay).for_each(|part| out.extend_from_slice(part));
         out.extend_from_slice(self.nonce);
     }
 }
@@ -411,6 +409,9 @@ mod tests {
         assert_eq!((back.host_name, back.class_id), ("laptop", &b"MSFT 5.0"[..]));
         assert_eq!((back.giaddr, back.relay_agent), (expected.giaddr, &[1, 1, 7][..]));
         assert_eq!((client.nonce(), back.nonce), (Some([9; 16]), &[9; 16][..]));
+        let plain = Client::restore(&Binding { relay_agent: Box::default(), ..binding() });
+        assert_eq!((plain.giaddr(), plain.relay_agent()), (expected.giaddr, &[][..]));
+        assert_eq!(plain.nonce(), client.nonce());
         let nobody = Client::restore(&Binding::default());
         assert_eq!((nobody.chaddr(), nobody.relay_agent()), (&[][..], &[][..]));
         assert_eq!(nobody.nonce(), None);

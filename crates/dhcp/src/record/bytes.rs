@@ -5,7 +5,8 @@
 //! record   = version<<4|kind:1  space:text  address:4  at:varint  body
 //! Bound    = lease-time:4  server:text  htype:1  chaddr:text  client-id:text
 //!            host-name:text  class-id:text  relay-agent:text  [giaddr:4 if it is not empty]
-//!            [nonce:text if there is one]
+//!            [nonce:text if there is one or a giaddr follows]
+//!            [giaddr:4 if there is one, and no relay-agent]
 //! Renewed  = lease-time:4
 //! Released, Expired, Removed = nothing
 //! Quarantined = seconds:4  flags:1 (1: declined, 2: a MAC follows)  [mac:6]
@@ -262,8 +263,12 @@ fn encode(out: &mut Vec<u8>, space: &str, address: Ipv4Addr, at: Wall, change: C
             if !binding.relay_agent.is_empty() {
                 out.extend_from_slice(&binding.giaddr.octets());
             }
-            if !binding.nonce.is_empty() {
+            let is_plain = binding.relay_agent.is_empty() && !binding.giaddr.is_unspecified();
+            if is_plain || !binding.nonce.is_empty() {
                 text(out, binding.nonce);
+            }
+            if is_plain {
+                out.extend_from_slice(&binding.giaddr.octets());
             }
         }
         ChangeRef::Renewed { lease_time } => out.extend_from_slice(&lease_time.to_be_bytes()),
@@ -348,6 +353,9 @@ fn binding(bytes: &mut &[u8]) -> Result<Binding, Corrupt> {
     }
     if !bytes.is_empty() {
         binding.nonce = octets(bytes)?.into();
+    }
+    if !bytes.is_empty() && binding.relay_agent.is_empty() {
+        binding.giaddr = Ipv4Addr::from(array::<4>(bytes)?);
     }
     Ok(binding)
 }

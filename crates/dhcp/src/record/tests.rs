@@ -8,7 +8,11 @@ fn record(change: Change) -> Record {
 }
 
 fn bound() -> Change {
-    Change::Bound(Box::new(Binding {
+    Change::Bound(Box::new(binding()))
+}
+
+fn binding() -> Binding {
+    Binding {
         lease_time: 86_400,
         server: "dhcp-server-83".into(),
         client_id: [1, 2, 0, 0, 0, 0, 7].into(),
@@ -19,12 +23,19 @@ fn bound() -> Change {
         giaddr: Ipv4Addr::new(10, 0, 0, 1),
         relay_agent: [1, 2, 0xff, 0].into(),
         nonce: [0xab; 16].into(),
-    }))
+    }
 }
 
-fn every_change() -> [Change; 7] {
+/// A client of a relay that adds no option 82.
+fn bound_plainly() -> Change {
+    let (relay_agent, nonce) = (Box::default(), Box::default());
+    Change::Bound(Box::new(Binding { relay_agent, nonce, ..binding() }))
+}
+
+fn every_change() -> [Change; 8] {
     [
         bound(),
+        bound_plainly(),
         Change::Renewed { lease_time: u32::MAX },
         Change::Released,
         Change::Expired,
