@@ -51,6 +51,9 @@ pub(crate) struct Loss {
 impl Loss {
     pub(crate) fn started(&mut self, suspects_until: Option<Moment>) {
         self.suspects_until = suspects_until;
+        // What two stations answered for stays in doubt.
+        let doubted = self.probed.iter().filter(|(_, probed)| probed.answers.len() > 1);
+        self.contested.extend(doubted.map(|(address, _)| *address));
         self.probed.clear();
         self.proxied = false;
     }

@@ -238,13 +238,25 @@ impl Oracle {
     }
 
     /// The server has decided on a binding, and promises it as soon as the disk has it.
-    pub(crate) fn bound(&mut self, address: Ipv4Addr, to: &Identity, clients: &[Client]) {
+    pub(crate) fn bound(
+        &mut self,
+        now: Moment,
+        address: Ipv4Addr,
+        to: &Identity,
+        clients: &[Client],
+    ) {
         self.loss.given(address, to, clients);
         self.loss.bound(address, to, clients);
         let own = clients.iter().filter(|client| same(&client.identity, to));
         let rude = own.filter(|client| self.rude.contains(&client.id));
         self.moved.extend(rude.map(|client| (client.id, address)));
         self.strangers.retain(|had| !same(&had.identity, to) || had.address == address);
+        // Who has another lease asked for this one long ago: an old copy of that came late.
+        let late = clients.iter().filter(|client| {
+            let lease = client.lease(now);
+            same(&client.identity, to) && lease.is_some_and(|lease| lease.address != address)
+        });
+        self.strayed.extend(late.map(|client| (client.id, address)));
     }
 
     /// The administrator changed the configuration.

@@ -148,7 +148,7 @@ impl World<'_> {
                 self.history.note(self.now, || format!("{} {:?}", record.location, record.change));
                 if let Change::Bound(binding) = &record.change {
                     let to = crate::disk::named(binding);
-                    self.oracle.bound(record.location.address, &to, &self.clients);
+                    self.oracle.bound(self.now, record.location.address, &to, &self.clients);
                 }
             }
             let records = planted::records(self.plan.planted, records);
