@@ -400,11 +400,9 @@ impl Oracle {
         } else {
             self.strayed.remove(&client.id);
         }
-        if is_rude {
-            if awaited.is_none() {
-                let (identity, until) = (asked.identity.clone(), asked.at.after(lease));
-                self.strangers.push(StrangersPromise { identity, address, until });
-            }
+        if is_rude && awaited.is_none() {
+            let (identity, until) = (asked.identity.clone(), asked.at.after(lease));
+            self.strangers.push(StrangersPromise { identity, address, until });
         }
         Ok(())
     }
