@@ -51,9 +51,6 @@ pub(crate) struct Loss {
 impl Loss {
     pub(crate) fn started(&mut self, suspects_until: Option<Moment>) {
         self.suspects_until = suspects_until;
-        // What two stations answered for stays in doubt.
-        let doubted = self.probed.iter().filter(|(_, probed)| probed.answers.len() > 1);
-        self.contested.extend(doubted.map(|(address, _)| *address));
         self.probed.clear();
         self.proxied = false;
     }
@@ -120,9 +117,13 @@ impl Loss {
         self.probed.insert(address, Probed { at, answers: Vec::new() });
     }
 
-    pub(crate) fn answered(&mut self, now: Moment, answer: &ProbeAnswer) {
+    pub(crate) fn answered(&mut self, now: Moment, answer: &ProbeAnswer, clients: &[Client]) {
         // An echo reply tells nobody's name: its owner cannot be told from a stranger.
-        if answer.mac.is_none() {
+        let is_anothers = |&(client, forgotten): &(ClientId, Ipv4Addr)| {
+            let owner = clients.get(usize::from(client.0)).map(|owner| Mac(owner.identity.mac));
+            forgotten == answer.address && owner != answer.mac
+        };
+        if self.forgotten.iter().any(is_anothers) {
             self.contested.insert(answer.address);
         }
         if let Some(probed) = self.probed.get_mut(&answer.address)
@@ -138,14 +139,11 @@ impl Loss {
 
     /// Whether a client whose lease was forgotten may be told NAK.
     pub(crate) fn excuses_nak(&self, now: Moment, client: &Client, address: Ipv4Addr) -> bool {
-        let own = Some(Mac(client.identity.mac));
-        let probed = self.probed.get(&address);
-        // Its owner did not answer in time: by now, somebody else has been given it. Or a squatter
-        // answered too, and was heard first.
-        let is_lost = probed.is_some_and(|it| {
-            let squatted = it.answers.iter().any(|by| *by != own);
-            squatted || (now.since(it.at) >= PROBE && it.answers.is_empty())
-        });
+        // Its owner did not answer in time: by now, somebody else has been given it.
+        let is_lost = self
+            .probed
+            .get(&address)
+            .is_some_and(|it| now.since(it.at) >= PROBE && it.answers.is_empty());
         let contested = is_lost || self.contested.contains(&address);
         let forgotten = self.is_forgotten(client.id, address);
         forgotten && (contested || self.served.contains(&client.id))

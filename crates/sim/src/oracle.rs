@@ -228,8 +228,8 @@ impl Oracle {
     }
 
     /// The server heard an answer to that.
-    pub(crate) fn probe_answered(&mut self, now: Moment, answer: &ProbeAnswer) {
-        self.loss.answered(now, answer);
+    pub(crate) fn probe_answered(&mut self, now: Moment, answer: &ProbeAnswer, clients: &[Client]) {
+        self.loss.answered(now, answer, clients);
     }
 
     /// The server found that answers to its probes mean nothing.
@@ -247,16 +247,26 @@ impl Oracle {
     ) {
         self.loss.given(address, to, clients);
         self.loss.bound(address, to, clients);
-        let own = clients.iter().filter(|client| same(&client.identity, to));
-        let rude = own.filter(|client| self.rude.contains(&client.id));
-        self.moved.extend(rude.map(|client| (client.id, address)));
         self.strangers.retain(|had| !same(&had.identity, to) || had.address == address);
-        // Who has another lease asked for this one long ago: an old copy of that came late.
-        let late = clients.iter().filter(|client| {
-            let lease = client.lease(now);
-            same(&client.identity, to) && lease.is_some_and(|lease| lease.address != address)
-        });
-        self.strayed.extend(late.map(|client| (client.id, address)));
+        for client in clients.iter().filter(|client| same(&client.identity, to)) {
+            if self.rude.contains(&client.id) {
+                self.moved.insert(client.id, address);
+            }
+            // Who has another lease asked for this one long ago: an old copy of that came late.
+            let has_another = client.lease(now).is_some_and(|lease| lease.address != address);
+            if has_another && self.has_asked(to, address) {
+                self.strayed.insert(client.id, address);
+            }
+        }
+    }
+
+    /// Whether somebody was heard to ask for an address by name.
+    fn has_asked(&self, who: &Identity, address: Ipv4Addr) -> bool {
+        let named = |message: &Message| {
+            message.address(message::REQUESTED_ADDRESS).unwrap_or(message.ciaddr)
+        };
+        let mut all = self.asked.values().flatten();
+        all.any(|it| same(&it.identity, who) && named(&it.heard.message) == address)
     }
 
     /// The administrator changed the configuration.

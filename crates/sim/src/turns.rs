@@ -69,7 +69,7 @@ impl World<'_> {
         }
         let Some(process) = &mut self.process else { return };
         for answer in self.answers.drain(..) {
-            self.oracle.probe_answered(self.now, &answer);
+            self.oracle.probe_answered(self.now, &answer, &self.clients);
             if self.plan.planted != Some(Bug::ProbeUnheard) {
                 process.handle(now, Input::Probe(answer));
             }

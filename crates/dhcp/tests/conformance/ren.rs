@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use leasehold_dhcp::config::{Authoritative, PoolIndex, Relay};
+use leasehold_dhcp::config::{Authoritative, FixedLease, PoolIndex, Relay, Server, ServerIndex};
 use leasehold_dhcp::event::Silence;
 use leasehold_dhcp::record::Change;
 use leasehold_dhcp::{Destination, Event};
@@ -281,4 +281,24 @@ fn the_lease_of_a_disabled_server_is_not_denied_by_the_server_for_every_relay() 
     let elsewhere = Packet { giaddr: far(2), ..Packet::client(2).relayed() };
     let event = world.silent(&elsewhere.rebind(held));
     assert!(matches!(event, Event::Silent { reason: Silence::Withheld, .. }), "{event}");
+}
+
+/// Its static lease names another server of the same address space: that is nobody else's.
+#[test]
+fn a_static_lease_at_another_server_of_the_space_is_still_the_clients_own() {
+    let mut config = config();
+    let row = FixedLease { server: Some(ServerIndex(2)), ..fixed(1, far(20)) };
+    config.leases = [row].into_iter().collect();
+    let mut world = World::with(config);
+    let client = Packet::client(1).relayed();
+    let held = world.lease(&client);
+    assert_eq!(held, far(20));
+    world.reconfigure(|config| {
+        config.servers[2].relay = Relay::At(far(2));
+        let another = server("another", &config.servers[2].interface, 2);
+        config.servers.push(Server { relay: Relay::At(RELAY), ..another });
+    });
+    assert_eq!(world.ask(&client.rebind(held)).kind(), Some(5));
+    let stranger = Packet::client(2).relayed().rebind(held);
+    assert_eq!(world.ask(&stranger).kind(), Some(6));
 }

@@ -73,17 +73,23 @@ fn rly_01_two_relays_of_one_link_with_a_server_each() {
 
 #[test]
 fn rly_01_a_chain_that_is_cut_moves_nobody() {
-    let mut config = any_relay();
-    config.pools[2] = PoolSpec { next: Some(PoolIndex(1)), ..pool("far-pool", far(200), far(200)) };
-    let mut world = World::with(config);
-    let client = |number| Packet::client(number).relayed().option(82, &[1, 2, 0, 7]);
-    world.lease(&client(2));
-    let held = world.lease(&client(1));
-    assert_ne!(held.octets()[2], 2, "an address of the next pool");
-    world.reconfigure(|config| config.pools[2].next = None);
-    assert_eq!(world.ask(&client(1).rebind(held)).kind(), Some(5));
-    let moved = Packet { giaddr: FAR2, ..client(1) };
-    assert_eq!(world.ask(&moved.rebind(held)).kind(), Some(6));
+    let plain = |number| Packet::client(number).relayed();
+    let telling = |number| plain(number).option(82, &[1, 2, 0, 7]);
+    for client in [&plain as &dyn Fn(u32) -> Packet, &telling] {
+        let mut config = any_relay();
+        config.pools[2] =
+            PoolSpec { next: Some(PoolIndex(1)), ..pool("far-pool", far(200), far(200)) };
+        let mut world = World::with(config);
+        world.lease(&client(2));
+        let held = world.lease(&client(1));
+        assert_ne!(held.octets()[2], 2, "an address of the next pool");
+        world.reconfigure(|config| config.pools[2].next = None);
+        assert_eq!(world.ask(&client(1).rebind(held)).kind(), Some(5));
+        let mut world = world.restarted(seconds(1));
+        assert_eq!(world.ask(&client(1).rebind(held)).kind(), Some(5));
+        let moved = Packet { giaddr: FAR2, ..client(1) };
+        assert_eq!(world.ask(&moved.rebind(held)).kind(), Some(6));
+    }
 }
 
 #[test]
