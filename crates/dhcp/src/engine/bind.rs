@@ -1,5 +1,7 @@
 //! Binding a lease to its client: the record, the promise, and what stands in the ACK.
 
+use core::time::Duration;
+
 use dhcproto::v4::MessageType;
 
 use super::Engine;
@@ -103,7 +105,10 @@ impl Engine {
     ) {
         let now = exchange.now.boottime;
         let lease = self.book.get(id);
-        let left = seconds_until(now, lease.deadline);
+        // A start rounds what it reads up by less than a second; the next one may round up less.
+        let was_read = lease.since < self.clock.start().boottime;
+        let sure = if was_read { now.after(Duration::from_secs(1)) } else { now };
+        let left = seconds_until(sure, lease.deadline);
         if lease.state != State::Bound || !lease.is_of(&exchange.traits()) || left == 0 {
             if lease.state == State::Offered {
                 self.give_up(id);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use fastrand::Rng;
 use leasehold_dhcp::config::{AddressPool, FixedLease, PoolIndex, ServerIndex};
@@ -234,4 +235,25 @@ fn dur_07_a_starved_pool_still_serves_those_it_knows() {
             world.disk.clear();
         }
     }
+}
+
+/// Each start rounds the seconds of the store up, one more than another: what is promised again
+/// without a record holds after the next start too.
+#[test]
+fn what_is_left_of_a_lease_outlives_the_next_start() {
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1));
+    let mut world = world.restarted(Duration::from_millis(50_900));
+    world.reconfigure(|config| config.pools[0] = pool("lan-pool", lan(10), lan(20)));
+    let ack = world.ask(&Packet::client(1).renew(held));
+    assert_eq!((ack.kind(), ack.number(51)), (Some(5), Some(LEASE_TIME - 50)));
+    let ends = world.now.boottime.after(seconds(u64::from(LEASE_TIME - 50)));
+    // The fractions of a second make a whole one meanwhile.
+    world.now.wall.0 += 1;
+    let mut world = world.restarted(Duration::from_millis(9_200));
+    let left = world.now.boottime.until(ends);
+    world.pass(left - Duration::from_millis(1));
+    assert_eq!(world.count("deassigned"), 0);
+    world.pass(seconds(2));
+    assert_eq!(world.count("deassigned"), 1);
 }
