@@ -131,14 +131,16 @@ impl Namespace {
         })
     }
 
-    /// A command that will run inside, and that dies with the thread that started it.
+    /// A command that will run inside, and that dies with the thread that started it. It heeds
+    /// SIGINT also where the tests run in the background of a shell, which has that ignored.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
         let descriptor = self.descriptor.as_raw_fd();
-        // SAFETY: setns and prctl are single system calls without allocation, as a child of a
-        // process with threads may make.
+        // SAFETY: each is a single system call without allocation, as a child of a process with
+        // threads may make.
         unsafe {
             command.pre_exec(move || {
+                libc::signal(libc::SIGINT, libc::SIG_DFL);
                 check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
                 enter(descriptor)
             });
