@@ -15,6 +15,7 @@ use self::due::Due;
 use self::locations::Locations;
 use super::identity::{Identity, Traits};
 use super::lease::{Lease, ServerKey, State, Step};
+use super::supply::{self, Source};
 use crate::time::Boottime;
 
 /// A lease of the book, for as long as it is in it.
@@ -71,6 +72,12 @@ impl Book {
     /// A hash of the identity that nobody can aim at.
     pub(super) fn hash(&self, server: ServerKey, identity: &Identity<'_>) -> u64 {
         self.clients.hash(server, identity)
+    }
+
+    /// Where a client is, as one of those who share a pool's offers.
+    pub(super) fn source(&self, server: ServerKey, traits: &Traits<'_>) -> Source {
+        let link = Identity::Port { relay: traits.giaddr, circuit: &[], remote: &[] };
+        supply::source(self.hash(server, &traits.port().unwrap_or(link)))
     }
 
     pub(super) fn get(&self, id: LeaseId) -> &Lease {

@@ -207,8 +207,8 @@ impl Engine {
         Ok(id)
     }
 
-    /// An address of the client's pools; where they are empty, one that another client on its port
-    /// or an owner that is gone gives up. The second part says that its owner may be asleep.
+    /// An address of the client's pools; where they are empty, one that is offered to a source that
+    /// holds many, or that another client on its port or an owner that is gone gives up. The second part says that its owner may be asleep.
     fn acquire(
         &mut self,
         exchange: &Exchange<'_>,
@@ -217,6 +217,10 @@ impl Engine {
         out: &mut Outbox,
     ) -> Result<(Grant, bool), Silence> {
         self.feel_pressure(exchange, pool);
+        if let Ok(grant) = self.pools.acquire(pool, wish) {
+            return Ok((grant, false));
+        }
+        self.make_room_among_offers(exchange, pool);
         if let Ok(grant) = self.pools.acquire(pool, wish) {
             return Ok((grant, false));
         }

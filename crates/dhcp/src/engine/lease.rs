@@ -7,7 +7,7 @@ use leasehold_pool::{Claim, Quarantined, SpaceId};
 use super::book::LeaseId;
 use super::identity::{Kind, Traits};
 use super::nonce::Nonce;
-use super::supply::PoolNumber;
+use super::supply::{PoolNumber, Source};
 use crate::client::Hardware;
 use crate::link::Mac;
 use crate::record::Binding;
@@ -38,6 +38,8 @@ pub(super) struct Lease {
     pub(super) pool: PoolNumber,
     /// Of the offer.
     pub(super) serial: u32,
+    /// Of the offer.
+    pub(super) source: Source,
     /// Declined or in conflict, and being probed whether it still is.
     pub(super) checking: bool,
     pub(super) hold: Hold,

@@ -78,6 +78,7 @@ impl Engine {
         //# timeout mechanism to decide when to reuse an offered address.
         let hold_ms = self.supply.hold_ms(pool, now, &self.pools, settings);
         let deadline = now.after(Duration::from_millis(hold_ms.into()));
+        let source = self.book.source(exchange.service.key, &exchange.traits());
         let id = self.book.insert(Lease {
             space: claim.space(),
             server: exchange.service.key,
@@ -87,6 +88,7 @@ impl Engine {
             offers: 0,
             pool,
             serial: 0,
+            source,
             checking: false,
             //= https://www.rfc-editor.org/rfc/rfc2131#section-1.6
             //# Guarantee that any specific network address will not be in use by more than one DHCP
@@ -98,7 +100,7 @@ impl Engine {
             displaced: None,
             client: Client::read(&self.scratch.client),
         });
-        let serial = self.supply.offered(pool, id);
+        let serial = self.supply.offered(pool, id, source);
         self.book.get_mut(id).serial = serial;
         self.mac_limits.held(self.book.get(id));
         if let Some(oldest) = self.supply.excess(pool, now, &self.pools, &self.book) {

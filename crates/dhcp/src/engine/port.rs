@@ -1,9 +1,13 @@
-//! Leases behind one port of a relay or switch: the property `circuit-lease-limit`.
+//! Leases and offers behind one port of a relay or switch: the property `circuit-lease-limit`, and
+//! whose offers make room when a pool is empty.
+
+use leasehold_pool::PoolId;
 
 use super::Engine;
 use super::book::LeaseId;
 use super::exchange::Exchange;
 use super::lease::{Lease, State};
+use super::supply::number;
 use crate::config::CircuitLimit;
 use crate::event::{Ended, Silence};
 use crate::outbox::Outbox;
@@ -41,6 +45,18 @@ impl Engine {
         });
         for id in others.into_iter().take(excess) {
             self.end(exchange.now, id, Ended::Replaced, out);
+        }
+    }
+
+    /// Gives up an offer of a source that crowds others out of a pool that is empty, or out of those
+    /// that follow it.
+    pub(super) fn make_room_among_offers(&mut self, exchange: &Exchange<'_>, first: PoolId) {
+        let source = self.book.source(exchange.service.key, &exchange.traits());
+        let (supply, book) = (&mut self.supply, &self.book);
+        let crowding = |pool| supply.crowding(number(pool), source, book);
+        let crowding = self.pools.chain(first).find_map(crowding);
+        if let Some(offer) = crowding {
+            self.give_up(offer);
         }
     }
 

@@ -158,6 +158,7 @@ impl Engine {
             offers: 0,
             pool: NO_POOL,
             serial: 0,
+            source: 0,
             checking: false,
             hold,
             deadline,

@@ -1,4 +1,7 @@
 //! What each pool has left, and how much of it may be held by offers and quarantines.
+//!
+//! A flood of DISCOVERs costs those who send it: where offers have to make room, the source that
+//! holds the most of them goes first.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -16,8 +19,20 @@ pub(super) type PoolNumber = u16;
 /// The lease's address is in no pool, or it matters no more which one.
 pub(super) const NO_POOL: PoolNumber = PoolNumber::MAX;
 
+/// Where an offer's client is: behind a port of a relay, behind a relay, or on the server's own
+/// links. A number below [`SOURCES`] that nobody can aim at, and that few others share.
+pub(super) type Source = u16;
+
+const SOURCES: u16 = 1024;
+
 /// Offers that may be held however little is free.
 const OFFERS_MIN: u64 = 16;
+
+/// Offers that a source may hold while others find the pool empty.
+const OFFERS_OF_SOURCE: u32 = 4;
+
+/// Offers that are looked at to find one of the source that holds the most.
+const LOOKED_AT: usize = 256;
 
 /// For so long the pool's counts are believed; reading them costs a microsecond for a /16.
 const FRESH: Duration = Duration::from_secs(1);
@@ -36,6 +51,8 @@ struct PoolSupply {
     offers: VecDeque<(LeaseId, u32)>,
     /// How many of `offers` are not over.
     offered: u64,
+    /// The same by source; empty before the first.
+    offered_to: Vec<u32>,
     /// Quarantined leases in the order in which they came; those that are over are skipped.
     quarantined: VecDeque<LeaseId>,
     usage: Usage,
@@ -64,22 +81,26 @@ impl Supply {
             let pool = pools.pools().find(at);
             let (is_fixed, state) = (lease.pool == NO_POOL, lease.state);
             let number = pool.filter(|_| !is_fixed).map_or(NO_POOL, number);
-            book.get_mut(id).pool = number;
+            let source = book.source(lease.server, &lease.traits());
+            let lease = book.get_mut(id);
+            (lease.pool, lease.source) = (number, source);
             if state.is_quarantined() {
                 self.quarantined(number, id);
             } else {
-                let serial = self.offered(number, id);
+                let serial = self.offered(number, id, source);
                 book.get_mut(id).serial = serial;
             }
         }
     }
 
     /// An address of the pool is held for a client; the lease keeps the serial number.
-    pub(super) fn offered(&mut self, pool: PoolNumber, id: LeaseId) -> u32 {
+    pub(super) fn offered(&mut self, pool: PoolNumber, id: LeaseId, source: Source) -> u32 {
         self.serial = self.serial.wrapping_add(1);
         if let Some(pool) = self.pools.get_mut(usize::from(pool)) {
             pool.offers.push_back((id, self.serial));
             pool.offered += 1;
+            pool.offered_to.resize(SOURCES.into(), 0);
+            pool.offered_to[usize::from(source)] += 1;
             pool.granted += 1;
         }
         self.serial
@@ -89,6 +110,9 @@ impl Supply {
     pub(super) fn unoffered(&mut self, lease: &Lease) {
         if let Some(pool) = self.pools.get_mut(usize::from(lease.pool)) {
             pool.offered = pool.offered.saturating_sub(1);
+            if let Some(of_source) = pool.offered_to.get_mut(usize::from(lease.source)) {
+                *of_source = of_source.saturating_sub(1);
+            }
         }
     }
 
@@ -103,18 +127,24 @@ impl Supply {
     ) -> Option<LeaseId> {
         let pool = self.pools.get_mut(usize::from(number))?;
         pool.read(now, pools);
+        pool.trim(number, book);
         let free = pool.available() + pool.offered;
-        if pool.offered <= OFFERS_MIN.max(free / 10) {
-            pool.trim(number, book);
-            return None;
-        }
-        while let Some(&(id, serial)) = pool.offers.front() {
-            if is_offer(book, id, serial, number) {
-                return Some(id);
-            }
-            pool.offers.pop_front();
-        }
-        None
+        let is_excess = pool.offered > OFFERS_MIN.max(free / 10);
+        is_excess.then(|| pool.take_of_most(number, book)).flatten()
+    }
+
+    /// The offer that makes room for a client of another source, which finds the pool empty: one of
+    /// a source that holds many, and more than the client's own.
+    pub(super) fn crowding(
+        &mut self,
+        number: PoolNumber,
+        source: Source,
+        book: &Book,
+    ) -> Option<LeaseId> {
+        let pool = self.pools.get_mut(usize::from(number))?;
+        let own = pool.offered_to.get(usize::from(source)).copied()?;
+        let is_crowded = pool.most() > OFFERS_OF_SOURCE.max(own + 1);
+        is_crowded.then(|| pool.take_of_most(number, book)).flatten()
     }
 
     /// Milliseconds that an offer is held: less when the pool is nearly empty.
@@ -172,6 +202,7 @@ impl PoolSupply {
             id,
             offers: VecDeque::new(),
             offered: 0,
+            offered_to: Vec::new(),
             quarantined: VecDeque::new(),
             usage: Usage::default(),
             read_at: None,
@@ -197,6 +228,26 @@ impl PoolSupply {
         self.usage.available.saturating_sub(self.granted)
     }
 
+    /// Offers of the source that holds the most.
+    fn most(&self) -> u32 {
+        self.offered_to.iter().copied().max().unwrap_or_default()
+    }
+
+    /// The oldest offer of the source that holds the most, which is to be given up.
+    fn take_of_most(&mut self, number: PoolNumber, book: &Book) -> Option<LeaseId> {
+        let stands = |&(id, serial): &(LeaseId, u32)| is_offer(book, id, serial, number);
+        while self.offers.front().is_some_and(|offer| !stands(offer)) {
+            self.offers.pop_front();
+        }
+        let most = self.most();
+        let of_most = |&(id, _): &(LeaseId, u32)| {
+            self.offered_to.get(usize::from(book.get(id).source)) == Some(&most)
+        };
+        let mut oldest = self.offers.iter().take(LOOKED_AT);
+        let at = oldest.position(|offer| stands(offer) && of_most(offer)).unwrap_or_default();
+        self.offers.remove(at).map(|(id, _)| id)
+    }
+
     /// Keeps offers that are over from piling up behind one that is renewed again and again.
     fn trim(&mut self, number: PoolNumber, book: &Book) {
         if self.offers.len() as u64 > 2 * self.offered + 64 {
@@ -208,6 +259,12 @@ impl PoolSupply {
 /// The number of a pool; there are never as many as would not fit.
 pub(super) fn number(pool: PoolId) -> PoolNumber {
     PoolNumber::try_from(pool.index()).unwrap_or(NO_POOL)
+}
+
+/// The source that a hash stands for.
+pub(super) fn source(hash: u64) -> Source {
+    // Less than SOURCES, so that it fits.
+    (hash % u64::from(SOURCES)) as Source
 }
 
 fn is_offer(book: &Book, id: LeaseId, serial: u32, pool: PoolNumber) -> bool {

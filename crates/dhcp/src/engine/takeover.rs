@@ -79,6 +79,7 @@ impl Engine {
             offers: 0,
             pool: NO_POOL,
             serial: 0,
+            source: 0,
             checking: false,
             hold: Hold::Claimed(claim),
             deadline,

@@ -87,3 +87,34 @@ fn rly_24_the_longest_unheard_goes_and_static_leases_stay() {
     world.lease(&plugged(5, b"p1"));
     assert_eq!(world.count("deassigned"), 1);
 }
+
+/// The offers of a pool make room for others where most of them are.
+#[test]
+fn dur_07_a_flood_behind_one_port_takes_no_offer_of_another() {
+    let mut world = World::with(config());
+    let offer = world.ask(&plugged(1, b"p1").discover());
+    for number in 100..400 {
+        world.ask(&plugged(number, b"p2").discover());
+    }
+    let ack = world.ask(&plugged(1, b"p1").selecting(&offer));
+    assert_eq!((ack.kind(), ack.yiaddr()), (Some(5), offer.yiaddr()));
+}
+
+#[test]
+fn dur_07_offers_to_one_port_make_room_when_the_pool_is_empty() {
+    let mut config = config();
+    config.pools[2] = pool("far-pool", far(193), far(200));
+    let mut world = World::with(config);
+    for number in 100..108 {
+        world.ask(&plugged(number, b"p1").discover());
+    }
+    world.silent(&plugged(108, b"p1").discover());
+    let others: [(u32, &[u8; 2]); 4] = [(1, b"q1"), (2, b"q2"), (3, b"q3"), (4, b"q4")];
+    let offers = others.map(|(number, port)| world.ask(&plugged(number, port).discover()));
+    for ((number, port), offer) in others.into_iter().zip(&offers) {
+        let ack = world.ask(&plugged(number, port).selecting(offer));
+        assert_eq!((ack.kind(), ack.yiaddr()), (Some(5), offer.yiaddr()));
+    }
+    // What a port holds that has no more than four is its own.
+    world.silent(&plugged(5, b"q5").discover());
+}

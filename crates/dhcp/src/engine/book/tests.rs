@@ -27,6 +27,7 @@ fn lease(address: u8, number: u8, state: State, deadline: u64) -> Lease {
         offers: 0,
         pool: NO_POOL,
         serial: 0,
+        source: 0,
         checking: false,
         hold: Hold::None,
         deadline: Boottime(deadline),
