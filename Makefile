@@ -38,7 +38,7 @@ soak: setup ## what takes longer than CI has: kills, power cuts, hostile packets
 		-- --nocapture
 	LEASEHOLD_DAMAGES=all $(CARGO) test --release --lib store::tests::damage -- --nocapture
 	LEASEHOLD_DATAGRAMS=10000000 $(CARGO) test --release --test hostile -- --nocapture
-	$(CARGO) run --release -p leasehold-sim -- --seeds 0..20000
+	$(CARGO) run --release -p leasehold-sim -- --seeds 0..100000
 	$(CARGO) run --release -p leasehold-sim -- --seeds 0..20 --hours 72
 	$(MAKE) --no-print-directory fuzz FUZZ=1800
 

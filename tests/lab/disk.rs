@@ -79,6 +79,27 @@ impl Disk {
         }
     }
 
+    /// Lets ext4 do what it does when its disk fails: from now on it may only be read.
+    pub fn turn_read_only(&self) {
+        self.inside(|| drop(tool("mount", &["-o", "remount,abort", self.path.to_str().unwrap()])));
+    }
+
+    /// Does something in a thread that sees the disk.
+    fn inside(&self, work: impl FnOnce() + Send) {
+        thread::scope(|scope| {
+            let working = scope.spawn(|| {
+                // SAFETY: no memory is passed; only this short-lived thread changes its view.
+                let result = unsafe {
+                    libc::unshare(libc::CLONE_FS);
+                    libc::setns(self.namespace.as_raw_fd(), libc::CLONE_NEWNS)
+                };
+                assert_eq!(result, 0, "the disk's namespace: {}", io::Error::last_os_error());
+                work();
+            });
+            working.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        });
+    }
+
     /// Makes room again.
     pub fn empty(&self) {
         fs::remove_file(self.file("ballast")).unwrap();

@@ -1,6 +1,7 @@
 //! A process of the laboratory: its output kept, its end certain.
 
-use std::io::{BufRead, BufReader, Read};
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
@@ -86,6 +87,30 @@ impl Process {
     pub fn signal(&self, signal: libc::c_int) {
         // SAFETY: no memory is passed; the child is not yet reaped, so its id is its own.
         unsafe { libc::kill(self.child.id().cast_signed(), signal) };
+    }
+
+    /// Its open descriptors.
+    pub fn descriptors(&self) -> Vec<u32> {
+        let entries = fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect()
+    }
+
+    /// Lets it have no more of a resource (`prlimit(2)`) than that; gives back what it could have.
+    pub fn limit(&self, resource: libc::__rlimit_resource_t, most: u64) -> u64 {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        let id = self.id().cast_signed();
+        // SAFETY: the structures are this function's own; the child is not yet reaped.
+        let result = unsafe {
+            match libc::prlimit(id, resource, std::ptr::null(), &raw mut limit) {
+                0 => {
+                    let new = libc::rlimit { rlim_cur: most, ..limit };
+                    libc::prlimit(id, resource, &raw const new, std::ptr::null_mut())
+                }
+                failed => failed,
+            }
+        };
+        assert_eq!(result, 0, "prlimit: {}", io::Error::last_os_error());
+        limit.rlim_cur
     }
 
     /// Has it ended, and how?

@@ -196,7 +196,7 @@ impl Server {
 
     /// Open descriptors of the process.
     pub fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.process().id())).unwrap().count()
+        self.process().descriptors().len()
     }
 
     fn until_notified(&mut self, state: &str) {

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone, Debug)]
 pub(super) struct Place(Arc<Mutex<(PathBuf, Identity)>>);
 
-type Identity = (u64, u64);
+/// Device and inode.
+pub(super) type Identity = (u64, u64);
 
 /// What its name leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +32,7 @@ impl Place {
 
     pub(super) fn standing(&self) -> Standing {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (path, known) = &*held;
-        match fs::metadata(path) {
-            Ok(meta) if identity(&meta) == *known => Standing::There,
-            Ok(_) => Standing::Other,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Standing::Gone,
-            // It may be there; whoever uses it will hear more.
-            Err(_) => Standing::There,
-        }
+        standing(&held.0, held.1)
     }
 
     /// Puts another file in its place while nobody looks.
@@ -50,6 +44,17 @@ impl Place {
     }
 }
 
-fn identity(meta: &fs::Metadata) -> Identity {
+/// What a path leads to, where this file was.
+pub(super) fn standing(path: &Path, known: Identity) -> Standing {
+    match fs::metadata(path) {
+        Ok(meta) if identity(&meta) == known => Standing::There,
+        Ok(_) => Standing::Other,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Standing::Gone,
+        // It may be there, as without permission to look; whoever uses it will hear more.
+        Err(_) => Standing::There,
+    }
+}
+
+pub(super) fn identity(meta: &fs::Metadata) -> Identity {
     (meta.dev(), meta.ino())
 }

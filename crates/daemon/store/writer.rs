@@ -270,7 +270,13 @@ impl Writer {
         self.epoch += 1;
         self.retry = Instant::now() + RETRY;
         self.open = None;
-        (self.notify)(Outcome::Failed { epoch: self.epoch, reason: fault.to_string() });
+        let reason = self.told(fault);
+        (self.notify)(Outcome::Failed { epoch: self.epoch, reason });
+    }
+
+    /// A fault with the place where it is.
+    fn told(&self, fault: &Fault) -> String {
+        format!("{}: {fault}", self.paths.0.display())
     }
 
     fn revive(&mut self) {
@@ -280,7 +286,7 @@ impl Writer {
                 self.open = Some(open);
                 (self.notify)(Outcome::Recovered);
             }
-            Err(fault) => tracing::warn!("store: still failing: {fault}"),
+            Err(fault) => tracing::warn!("lease store: {}", self.told(&fault)),
         }
     }
 

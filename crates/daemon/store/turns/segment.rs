@@ -5,13 +5,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::io::ReadWriteFlags;
 
 use super::{SEGMENT_BYTES, sync_directory};
 use crate::store::database::{Fault, StoreId};
+use crate::store::place::{self, Identity, Standing};
 
 /// What a segment begins with once it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +67,7 @@ pub(super) struct Segment {
     file: File,
     /// The same file, past the page cache.
     direct: Option<File>,
-    place: (u64, u64),
+    place: Identity,
 }
 
 /// What direct writes are aligned to: every disk's sectors and every file system's blocks.
@@ -142,7 +143,7 @@ impl Segment {
         // Not every file system has it.
         let direct = direct.open(&path).ok();
         let meta = file.metadata()?;
-        Ok(Self { path, file, direct, place: (meta.dev(), meta.ino()) })
+        Ok(Self { path, file, direct, place: place::identity(&meta) })
     }
 
     /// Makes a new one: every block of it is on disk when this returns.
@@ -193,7 +194,7 @@ impl Segment {
 
     /// Whether its name still leads to it.
     pub(super) fn is_in_place(&self) -> bool {
-        fs::metadata(&self.path).is_ok_and(|meta| (meta.dev(), meta.ino()) == self.place)
+        place::standing(&self.path, self.place) == Standing::There
     }
 
     /// Moves it out of the log's way, for whoever wants to look at it.
