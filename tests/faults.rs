@@ -1,4 +1,4 @@
-//! The machine fails around the server: no descriptors, no permission, a disk that can only be read.
+//! The machine fails around the server: no descriptors, no permission, a disk that is read-only.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod lab;

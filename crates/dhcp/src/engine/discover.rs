@@ -208,7 +208,8 @@ impl Engine {
     }
 
     /// An address of the client's pools; where they are empty, one that is offered to a source that
-    /// holds many, or that another client on its port or an owner that is gone gives up. The second part says that its owner may be asleep.
+    /// holds many, or that another client on its port or an owner that is gone gives up. The
+    /// second part says that its owner may be asleep.
     fn acquire(
         &mut self,
         exchange: &Exchange<'_>,

@@ -48,8 +48,8 @@ impl Engine {
         }
     }
 
-    /// Gives up an offer of a source that crowds others out of a pool that is empty, or out of those
-    /// that follow it.
+    /// Gives up an offer of a source that crowds others out of a pool that is empty, or out of
+    /// those that follow it.
     pub(super) fn make_room_among_offers(&mut self, exchange: &Exchange<'_>, first: PoolId) {
         let source = self.book.source(exchange.service.key, &exchange.traits());
         let (supply, book) = (&mut self.supply, &self.book);
