@@ -216,12 +216,7 @@ fn sel_18_the_last_ack_before_the_kill() {
         let address = scene.client(number).lease().yiaddr();
         scene.server.kill();
         scene.server.start();
-        // Asked first, so that the owner cannot be adopted with an address that was lost.
-        let thief = scene.client(100 + number);
-        assert!(thief.ask(&thief.init_reboot(address)).is(kind::NAK));
-        let client = scene.client(number);
-        let ack = client.ask(&client.init_reboot(address));
-        assert_eq!((ack.kind(), ack.yiaddr()), (kind::ACK, address));
+        scene.assert_kept(&[(number, address)]);
     }
 }
 
@@ -271,13 +266,7 @@ fn sel_17_dur_02_a_full_disk_and_room_again() {
     assert_eq!(ack.number(code::LEASE_TIME), Some(3600));
     scene.server.kill();
     scene.server.start();
-    for (number, address) in [(1, address), (99, promised)] {
-        let thief = scene.client(200 + number);
-        assert!(thief.ask(&thief.init_reboot(address)).is(kind::NAK));
-        let client = scene.client(number);
-        let ack = client.ask(&client.init_reboot(address));
-        assert_eq!((ack.kind(), ack.yiaddr()), (kind::ACK, address));
-    }
+    scene.assert_kept(&[(1, address), (99, promised)]);
 }
 
 /// The store is gone, its clients are not: they are adopted, and keep their addresses.
@@ -310,12 +299,7 @@ fn a_directory_that_vanishes_is_no_promise() {
     scene.server.assert_alive();
     scene.server.kill();
     scene.server.start();
-    for (number, address) in [(1, first), (2, second)] {
-        let thief = scene.client(100 + number);
-        assert!(thief.ask(&thief.init_reboot(address)).is(kind::NAK), "{address} is lost");
-        let client = scene.client(number);
-        assert_eq!(client.ask(&client.init_reboot(address)).yiaddr(), address);
-    }
+    scene.assert_kept(&[(1, first), (2, second)]);
 }
 
 /// The state directory is not there at the start: it is made, or the daemon says what is wrong.
@@ -327,10 +311,7 @@ fn a_missing_state_directory() {
     let address = scene.client(1).lease().yiaddr();
     scene.server.kill();
     scene.server.start();
-    let thief = scene.client(2);
-    assert!(thief.ask(&thief.init_reboot(address)).is(kind::NAK));
-    let client = scene.client(1);
-    assert_eq!(client.ask(&client.init_reboot(address)).yiaddr(), address);
+    scene.assert_kept(&[(1, address)]);
 }
 
 /// The rig itself: what was synced survives each cut, and a file that never was does not always.

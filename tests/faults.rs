@@ -20,17 +20,6 @@ const HOUR: u32 = 3600;
 static HOURLY: LazyLock<String> =
     LazyLock::new(|| CONFIGURATION.replace("lease-time = \"1d\"", "lease-time = \"1h\""));
 
-/// Each of these clients comes back with its address, which a thief did not get.
-fn assert_kept(scene: &Scene, held: &[(u32, Ipv4Addr)]) {
-    for &(number, address) in held {
-        let thief = scene.client(10_000 + number);
-        assert!(thief.ask(&thief.init_reboot(address)).is(kind::NAK), "{address} is lost");
-        let client = scene.client(number);
-        let ack = client.ask(&client.init_reboot(address));
-        assert_eq!((ack.kind(), ack.yiaddr()), (kind::ACK, address));
-    }
-}
-
 /// An offer is no promise; the ACK that would be one does not come.
 fn assert_no_new_promise(scene: &Scene, client: &Client<'_>) {
     let offer = client.ask(&client.discover());
@@ -69,7 +58,7 @@ fn out_of_descriptors_packets_are_answered_and_connections_wait() {
     for api in &mut waiting {
         assert_eq!(api.next(lab::PATIENCE).unwrap()[0], "!re");
     }
-    assert_kept(&scene, &held);
+    scene.assert_kept(&held);
 }
 
 /// What is open could be written still, but nobody can say whether there is room for it.
@@ -96,7 +85,7 @@ fn without_permission_for_its_state_it_promises_nothing_new() {
     scene.server.kill();
     permit(0o700);
     scene.server.start();
-    assert_kept(&scene, &held);
+    scene.assert_kept(&held);
 }
 
 /// As ext4 does when its disk fails.

@@ -1,6 +1,5 @@
 //! A process of the laboratory: its output kept, its end certain.
 
-use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -87,12 +86,6 @@ impl Process {
     pub fn signal(&self, signal: libc::c_int) {
         // SAFETY: no memory is passed; the child is not yet reaped, so its id is its own.
         unsafe { libc::kill(self.child.id().cast_signed(), signal) };
-    }
-
-    /// Its open descriptors.
-    pub fn descriptors(&self) -> Vec<u32> {
-        let entries = fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect()
     }
 
     /// Lets it have no more of a resource (`prlimit(2)`) than that; gives back what it could have.

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::client::Client;
 use super::frame::{Envelope, Mac};
-use super::message::Message;
+use super::message::{Message, kind};
 use super::namespace::{Lab, Namespace};
 use super::server::Server;
 use super::tap::Tap;
@@ -106,6 +106,18 @@ impl Scene {
             })
             .collect();
         self.assert_silent(&sent);
+    }
+
+    /// Each of these clients, by number, comes back with its address. A thief asks first, so that
+    /// the owner cannot be adopted with an address that was lost.
+    pub fn assert_kept(&self, held: &[(u32, Ipv4Addr)]) {
+        for &(number, address) in held {
+            let thief = self.client(10_000 + number);
+            assert!(thief.ask(&thief.init_reboot(address)).is(kind::NAK), "{address} is lost");
+            let client = self.client(number);
+            let ack = client.ask(&client.init_reboot(address));
+            assert_eq!((ack.kind(), ack.yiaddr()), (kind::ACK, address));
+        }
     }
 
     /// The witness gives up its lease and takes it again.

@@ -196,7 +196,7 @@ impl Server {
 
     /// Open descriptors of the process.
     pub fn descriptors(&self) -> usize {
-        self.process().descriptors().len()
+        fs::read_dir(format!("/proc/{}/fd", self.process().id())).unwrap().count()
     }
 
     fn until_notified(&mut self, state: &str) {

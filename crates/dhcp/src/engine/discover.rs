@@ -221,12 +221,10 @@ impl Engine {
         if let Ok(grant) = self.pools.acquire(pool, wish) {
             return Ok((grant, false));
         }
-        self.make_room_among_offers(exchange, pool);
-        if let Ok(grant) = self.pools.acquire(pool, wish) {
-            return Ok((grant, false));
+        if !self.make_room_among_offers(exchange, pool) {
+            // A port may have a pool of its own: what the new client replaces is all there is.
+            self.make_room_on_port(exchange, out);
         }
-        // A port may have a pool of its own: what the new client replaces is all there is.
-        self.make_room_on_port(exchange, out);
         if let Ok(grant) = self.pools.acquire(pool, wish) {
             return Ok((grant, false));
         }

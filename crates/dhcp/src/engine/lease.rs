@@ -38,7 +38,7 @@ pub(super) struct Lease {
     pub(super) pool: PoolNumber,
     /// Of the offer.
     pub(super) serial: u32,
-    /// Of the offer.
+    /// Where its client was when the address was held for it: counted until that is over.
     pub(super) source: Source,
     /// Declined or in conflict, and being probed whether it still is.
     pub(super) checking: bool,

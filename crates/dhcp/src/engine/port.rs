@@ -49,15 +49,17 @@ impl Engine {
     }
 
     /// Gives up an offer of a source that crowds others out of a pool that is empty, or out of
-    /// those that follow it.
-    pub(super) fn make_room_among_offers(&mut self, exchange: &Exchange<'_>, first: PoolId) {
+    /// those that follow it; whether there was one.
+    pub(super) fn make_room_among_offers(
+        &mut self,
+        exchange: &Exchange<'_>,
+        first: PoolId,
+    ) -> bool {
         let source = self.book.source(exchange.service.key, &exchange.traits());
         let (supply, book) = (&mut self.supply, &self.book);
         let crowding = |pool| supply.crowding(number(pool), source, book);
         let crowding = self.pools.chain(first).find_map(crowding);
-        if let Some(offer) = crowding {
-            self.give_up(offer);
-        }
+        crowding.inspect(|&offer| self.give_up(offer)).is_some()
     }
 
     /// Leases of other clients of the same server behind the port that the request came through.
