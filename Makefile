@@ -50,7 +50,7 @@ FUZZ ?= 20
 
 fuzz: ## each fuzz target for FUZZ seconds, from the corpora in fuzz/corpus
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --quiet --locked cargo-fuzz
-	@for target in engine record rest script sentence toml; do \
+	@for target in wire engine bulk record rest script sentence toml; do \
 		mkdir -p fuzz/target/found/$$target && \
 		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target \
 			fuzz/target/found/$$target fuzz/corpus/$$target -- \

@@ -1,6 +1,6 @@
 //! Many clients over one tap, a bounded number of them at a time.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
@@ -194,6 +194,9 @@ impl<'t> Crowd<'t> {
 pub struct Owners {
     by_address: BTreeMap<Ipv4Addr, Mac>,
     by_client: BTreeMap<Mac, Ipv4Addr>,
+    /// Who had an ACK since the last sample.
+    fresh: BTreeSet<Ipv4Addr>,
+    samples: usize,
     seen: u64,
 }
 
@@ -207,6 +210,7 @@ impl Owners {
         assert_eq!(owner, client, "{address} has two owners");
         let held = *self.by_client.entry(client).or_insert(address);
         assert_eq!(held, address, "{client} was moved");
+        self.fresh.insert(address);
     }
 
     /// The client gave the address up.
@@ -222,6 +226,17 @@ impl Owners {
 
     pub fn iter(&self) -> impl Iterator<Item = (Ipv4Addr, Mac)> {
         self.by_address.iter().map(|(address, mac)| (*address, *mac))
+    }
+
+    /// All who had an ACK since the last sample, and about `others` of the rest: each time others.
+    pub fn sample(&mut self, others: usize) -> Vec<(Ipv4Addr, Mac)> {
+        let fresh = std::mem::take(&mut self.fresh);
+        let step = self.count().div_ceil(others).max(1);
+        self.samples += 1;
+        let is_in_turn = |at: usize| at % step == self.samples % step;
+        let chosen = self.iter().enumerate();
+        let chosen = chosen.filter(|(at, (address, _))| fresh.contains(address) || is_in_turn(*at));
+        chosen.map(|(_, owner)| owner).collect()
     }
 
     /// How many ACKs, renewals among them.

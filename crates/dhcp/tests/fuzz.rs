@@ -7,7 +7,7 @@ use std::path::Path;
 
 use fastrand::Rng;
 
-#[allow(unreachable_pub, reason = "a crate of its own, for libFuzzer")]
+#[allow(unreachable_pub, unexpected_cfgs, reason = "a crate of its own, for libFuzzer")]
 #[path = "../../../fuzz/src/lib.rs"]
 mod targets;
 
@@ -56,6 +56,11 @@ fn run(target: &str, mutations: u64, function: fn(&[u8])) {
 }
 
 #[test]
+fn fuzz_bulk() {
+    run("bulk", 300, targets::bulk::run);
+}
+
+#[test]
 fn fuzz_engine() {
     run("engine", 100, targets::engine::run);
 }
@@ -83,4 +88,9 @@ fn fuzz_sentence() {
 #[test]
 fn fuzz_toml() {
     run("toml", 100, targets::toml::run);
+}
+
+#[test]
+fn fuzz_wire() {
+    run("wire", 2000, targets::wire::run);
 }
