@@ -2,8 +2,8 @@
 //!
 //! Two threads. The writer appends each turn's records to a log that is laid out before, with one
 //! synced write; promises leave against the [`Durable`] that it makes then, and nowhere else. The
-//! archive folds the log into sled: `leases` holds one row per address, `tenures` what has ended
-//! there. A restart reads the rows and the turns that are newer.
+//! archive folds the log into sled: `blocks` holds a row per address, eight rows to a value,
+//! `tenures` what has ended there. A restart reads the rows and the turns that are newer.
 //!
 //! **Invariant:** a turn is durable only if all turns before it are. After a failure the writer
 //! drops what the worker had not yet given up ([`Store::give_up`]).
@@ -20,6 +20,7 @@ use leasehold_dhcp::{Durable, Record, Turn, Wall};
 
 mod archive;
 mod backup;
+mod block;
 mod codec;
 mod compact;
 mod contents;

@@ -16,6 +16,8 @@ const VERSION: u8 = 1;
 pub(super) enum Corrupt {
     /// The value ends before its content does.
     Short,
+    /// More follows than its content.
+    Long,
     /// The CRC does not match: bits have changed.
     Checksum,
     /// Written by a newer version of this program.
@@ -34,6 +36,7 @@ impl fmt::Display for Corrupt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Short => f.write_str("the value is cut short"),
+            Self::Long => f.write_str("more follows than the value holds"),
             Self::Checksum => f.write_str("the checksum does not match"),
             Self::Version(version) => {
                 write!(f, "format version {version} is newer than this program's {VERSION}")

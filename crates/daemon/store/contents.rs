@@ -9,6 +9,7 @@ use std::path::Path;
 use leasehold_dhcp::Wall;
 use leasehold_dhcp::record::Location;
 
+use super::block::{self, Block};
 use super::database::{Database, Fault, StoreId, Tree, fenced};
 use super::fold::{Generation, apply, place};
 use super::row::{Row, Tenure};
@@ -35,7 +36,7 @@ impl Contents {
     pub(super) fn of_files(paths: &Paths) -> Result<(Self, Scanned), Fault> {
         let mut contents = Self::default();
         let scanned = scan(&paths.store(), |entry| {
-            if !contents.gather(&entry) {
+            if contents.gather(&entry) > 0 {
                 contents.note(&entry);
             }
         });
@@ -53,8 +54,8 @@ impl Contents {
             for tree in [&database.leases, &database.tenures] {
                 for entry in tree {
                     let (key, value) = entry?;
-                    let read = contents.gather(&Entry { keys: vec![key.to_vec()], value: &value });
-                    contents.corrupt += u64::from(!read);
+                    let entry = Entry { keys: vec![key.to_vec()], value: &value };
+                    contents.corrupt += contents.gather(&entry);
                 }
             }
             Ok(())
@@ -67,17 +68,30 @@ impl Contents {
         Ok(contents)
     }
 
-    /// Takes in a row or a tenure, which values are by their own content.
-    fn gather(&mut self, entry: &Entry<'_>) -> bool {
+    /// Takes in rows or a tenure, which values are by their own content; says how many are none.
+    fn gather(&mut self, entry: &Entry<'_>) -> u64 {
         let Entry { keys, value } = entry;
-        if let Some((location, row)) = Row::whole(value) {
-            self.add_row(location, row);
-        } else if let Some((key, tenure)) = Tenure::whole(keys, value) {
-            self.tenures.insert(key, tenure);
-        } else {
-            return false;
+        let (block, wrong) = Block::read_value(value);
+        let mut corrupt = u64::from(wrong.is_some());
+        for (_, row) in block.rows() {
+            corrupt += u64::from(!self.gather_row(row));
         }
-        true
+        if block != Block::default() || corrupt == 0 {
+            return corrupt;
+        }
+        // As earlier versions kept them.
+        if self.gather_row(value) {
+            return 0;
+        }
+        match Tenure::whole(keys, value) {
+            Some((key, tenure)) => drop(self.tenures.insert(key, tenure)),
+            None => return 1,
+        }
+        0
+    }
+
+    fn gather_row(&mut self, row: &[u8]) -> bool {
+        Row::whole(row).map(|(location, row)| self.add_row(location, row)).is_some()
     }
 
     /// Takes in what a store says of itself.
@@ -118,9 +132,16 @@ impl Contents {
         let mut database = Database::open(store, settings)?;
         database.has_room()?;
         fenced(|| {
-            for (location, row) in &self.rows {
-                let value = row.clone().into_value(location);
-                database.put(Tree::Leases, &location.key(), &value)?;
+            let rows: Vec<_> = self.rows.iter().collect();
+            for neighbours in rows.chunk_by(|(one, _), (other, _)| block::is_shared(one, other)) {
+                let mut block = Block::default();
+                let mut key = Vec::new();
+                for (location, row) in neighbours {
+                    let place;
+                    (key, place) = block::of_row(&location.key());
+                    block.set(place, (*row).clone().into_value(location));
+                }
+                database.put_block(&key, &block)?;
             }
             for (key, tenure) in &self.tenures {
                 database.put(Tree::Tenures, key, &tenure.value())?;

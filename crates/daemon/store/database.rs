@@ -19,6 +19,7 @@ use std::time::{Duration, Instant, SystemTime};
 use leasehold_dhcp::Wall;
 
 use super::Settings;
+use super::block::{self, Block};
 use super::place::Place;
 
 /// Why the store does not do what it should.
@@ -94,7 +95,7 @@ pub(super) type StoreId = [u8; 16];
 #[derive(Debug)]
 pub(super) struct Database {
     db: sled::Db,
-    /// Sealed rows, by location.
+    /// Blocks of sealed rows, by the location that each begins with.
     pub leases: sled::Tree,
     /// Sealed tenures that have ended, by location and beginning.
     pub tenures: sled::Tree,
@@ -112,6 +113,10 @@ pub(super) struct Database {
     #[cfg(test)]
     faults: super::tests::Faults,
 }
+
+/// The tree of the blocks, and that of earlier versions, in which each row had a key of its own.
+const BLOCKS: &str = "blocks";
+const ROWS: &str = "leases";
 
 /// What is written by key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -187,7 +192,7 @@ impl Database {
         let directory = File::open(path).map_err(|e| Fault::Io("open the store's directory", e))?;
         let place = Place::of(&path.join("db"), &log);
         let place = place.map_err(|error| Fault::Io("find the store's log", error))?;
-        let leases = db.open_tree("leases")?;
+        let leases = db.open_tree(BLOCKS)?;
         let (tenures, corrupt) = (db.open_tree("tenures")?, db.open_tree("corrupt")?);
         let kept = db.get("id")?.and_then(|id| StoreId::try_from(id.as_ref()).ok());
         let mut database = Self {
@@ -216,7 +221,39 @@ impl Database {
             let parent = File::open(parent).and_then(|parent| parent.sync_all());
             parent.map_err(|error| Fault::Io("sync the state directory", error))?;
         }
+        if database.db.tree_names().iter().any(|name| name.as_ref() == ROWS.as_bytes()) {
+            database.group()?;
+        }
         Ok(database)
+    }
+
+    /// Moves the rows of earlier versions into blocks. What a kill interrupts begins anew.
+    fn group(&mut self) -> Result<(), Fault> {
+        self.has_room()?;
+        let rows = self.db.open_tree(ROWS)?;
+        tracing::info!("store: an earlier version wrote it: its rows are moved into blocks");
+        let mut entries = rows.iter().peekable();
+        while let Some(entry) = entries.next() {
+            let (first, value) = entry?;
+            let (key, place) = block::of_row(&first);
+            let mut block = Block::default();
+            let mut moved = first.len() + value.len();
+            block.set(place, value.to_vec());
+            while let Some(Ok((row, value))) = entries
+                .next_if(|entry| matches!(entry, Ok((row, _)) if block::of_row(row).0 == key))
+            {
+                moved += row.len() + value.len();
+                block.set(block::of_row(&row).1, value.to_vec());
+            }
+            self.put_block(&key, &block)?;
+            let mut writes = self.writes();
+            writes.live = writes.live.saturating_sub(moved as u64);
+        }
+        let (through, newest) = self.folded()?;
+        self.set_folded(through, newest)?;
+        self.sync_unfenced()?;
+        self.db.drop_tree(ROWS)?;
+        self.sync_unfenced()
     }
 
     /// Corrupt values stay where they are from now on, for whoever is to notice them.
@@ -307,6 +344,50 @@ impl Database {
         Ok(())
     }
 
+    /// Writes a block, or removes one that has no rows any more.
+    pub(super) fn put_block(&self, key: &[u8], block: &Block<'_>) -> Result<(), Fault> {
+        match block.value() {
+            Some(value) => self.put(Tree::Leases, key, &value),
+            None => self.remove(Tree::Leases, key),
+        }
+    }
+
+    /// The rows of a block. What is no row is set aside.
+    pub(super) fn block<'a>(&self, key: &[u8], value: &'a [u8]) -> Result<Block<'a>, Fault> {
+        let (block, wrong) = Block::read(key, value);
+        if let Some(why) = wrong.filter(|_| !self.keeps_corrupt) {
+            self.keep_aside(Tree::Leases, key, value, &why.to_string())?;
+            self.put_block(key, &block)?;
+        }
+        Ok(block)
+    }
+
+    /// The sealed row at a location's key.
+    pub(super) fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+        let (block, place) = block::of_row(key);
+        let value = self.leases.get(&block)?;
+        Ok(value.and_then(|value| Block::read(&block, &value).0.get(place).map(<[u8]>::to_vec)))
+    }
+
+    /// Lays the rows out as earlier versions did, and leaves the blocks there or not.
+    #[cfg(test)]
+    pub(super) fn scatter(&self, leave: bool) {
+        let rows = self.db.open_tree(ROWS).unwrap();
+        for entry in &self.leases {
+            let (at, value) = entry.unwrap();
+            for (place, row) in Block::read(&at, &value).0.rows() {
+                let key = block::row_key(&at, place);
+                rows.insert(&key, row).unwrap();
+                self.note(Tree::Leases, &key, None, Some(row));
+            }
+            if !leave {
+                self.remove(Tree::Leases, &at).unwrap();
+            }
+        }
+        let (through, newest) = self.folded().unwrap();
+        self.set_folded(through, newest).unwrap();
+    }
+
     /// Gives back the keys that have changed since it was told to note them, and goes on or not.
     pub(super) fn note_changes(&self, on: bool) -> BTreeSet<(Tree, Vec<u8>)> {
         let goes_on = on.then(BTreeSet::new);
@@ -380,11 +461,34 @@ impl Database {
         Ok(())
     }
 
-    /// Moves a corrupt value out of the way and says so.
+    /// Moves a corrupt row, by its location's key, or a tenure out of the way and says so.
     pub(super) fn set_aside(&self, tree: Tree, key: &[u8], why: &str) -> Result<(), Fault> {
         if self.keeps_corrupt {
             return Ok(());
         }
+        if tree != Tree::Leases {
+            let value = self.tree(tree).get(key)?.unwrap_or_default();
+            self.keep_aside(tree, key, &value, why)?;
+            return self.remove(tree, key);
+        }
+        let (at, place) = block::of_row(key);
+        let value = self.leases.get(&at)?.unwrap_or_default();
+        let (mut block, _) = Block::read(&at, &value);
+        if let Some(row) = block.take(place) {
+            self.keep_aside(tree, key, &row, why)?;
+            self.put_block(&at, &block)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a corrupt value and says so.
+    pub(super) fn keep_aside(
+        &self,
+        tree: Tree,
+        key: &[u8],
+        value: &[u8],
+        why: &str,
+    ) -> Result<(), Fault> {
         let name = self.tree(tree).name();
         let mut place = name.to_vec();
         place.push(b'/');
@@ -394,10 +498,7 @@ impl Database {
             key = %hex(key),
             "store: a corrupt value was set aside: {why}"
         );
-        if let Some(value) = self.tree(tree).get(key)? {
-            self.put(Tree::Corrupt, &place, &value)?;
-        }
-        self.remove(tree, key)
+        self.put(Tree::Corrupt, &place, value)
     }
 
     /// Keeps a piece of a turn that holds no records, and says so.

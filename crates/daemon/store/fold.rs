@@ -4,12 +4,14 @@
 //! was last changed by, so records that are already in it are skipped, and a tenure's key is the
 //! same each time. The log keeps the turns until the rows that hold them are durable.
 
+use core::cmp::Ordering;
 use core::ops::RangeInclusive;
 
 use leasehold_dhcp::record::Location;
 use leasehold_dhcp::{Record, Wall};
 use sled::IVec;
 
+use super::block::{self, Block};
 use super::codec::{self, Corrupt};
 use super::database::{Database, Fault, Tree};
 use super::row::{self, Row};
@@ -19,7 +21,7 @@ use super::turns::frames;
 type Change = (u64, Record);
 
 /// Turns that are folded together: many changes of one row are folded once, and rows that are
-/// neighbours are written together, which takes a third of the time that a turn by itself takes.
+/// neighbours are written together.
 #[derive(Debug, Default)]
 pub(super) struct Generation {
     through: u64,
@@ -48,7 +50,7 @@ impl Generation {
         }
         let newest = generation.changes.iter().map(|(_, record)| record.at).max();
         generation.newest = newest.unwrap_or_default();
-        generation.changes.sort_by(|(_, one), (_, other)| one.location.cmp(&other.location));
+        generation.changes.sort_by(|(_, one), (_, other)| order(&one.location, &other.location));
         generation
     }
 
@@ -73,18 +75,38 @@ impl Generation {
             database.keep_corrupt_turn(*sequence, records, &why.to_string())?;
         }
         let mut changes = self.changes.into_iter().peekable();
-        let mut rows = Ascent::of(&database.leases);
+        let mut blocks = Ascent::of(&database.leases);
         let mut own = Vec::new();
         while let Some((_, first)) = changes.peek() {
-            let location = first.location.clone();
-            own.extend(core::iter::from_fn(|| {
-                changes.next_if(|(_, record)| record.location == location)
-            }));
-            fold(database, &mut rows, &location, &mut own)?;
-            own.clear();
+            let first = first.location.clone();
+            let (key, _) = block::of_row(&first.key());
+            let kept = blocks.get(&key)?;
+            let mut block = match &kept {
+                Some(value) => database.block(&key, value)?,
+                None => Block::default(),
+            };
+            let shares = |(_, record): &Change| block::is_shared(&record.location, &first);
+            while let Some((turn, record)) = changes.next_if(shares) {
+                let location = record.location.clone();
+                own.push((turn, record));
+                own.extend(core::iter::from_fn(|| {
+                    changes.next_if(|(_, record)| record.location == location)
+                }));
+                fold(database, &mut block, &location, &mut own)?;
+                own.clear();
+            }
+            database.put_block(&key, &block)?;
         }
         database.set_folded(self.through, self.newest)
     }
+}
+
+/// The order of locations. Most are in the main space: they are not compared by its name.
+fn order(one: &Location, other: &Location) -> Ordering {
+    if one.space.is_empty() && other.space.is_empty() {
+        return one.address.cmp(&other.address);
+    }
+    one.cmp(other)
 }
 
 /// The location that changes of one row are about.
@@ -109,20 +131,22 @@ pub(super) fn apply(
 
 fn fold(
     database: &Database,
-    rows: &mut Ascent<'_>,
+    block: &mut Block<'_>,
     location: &Location,
     changes: &mut Vec<Change>,
 ) -> Result<(), Fault> {
     let key = location.key();
-    let kept = rows.get(&key)?;
-    if let Some(value) = kept.as_ref().and_then(|value| row::renewed_value(value, changes)) {
-        return database.put(Tree::Leases, &key, &value);
+    let (_, place) = block::of_row(&key);
+    let kept = block.get(place).unwrap_or_default();
+    if let Some(value) = row::renewed_value(kept, changes) {
+        block.set(place, value);
+        return Ok(());
     }
-    let mut row = match kept.map(|value| Row::of_value(&value)) {
-        None => Row::default(),
-        Some(Ok(row)) => row,
-        Some(Err(why)) => {
-            database.set_aside(Tree::Leases, &key, &why.to_string())?;
+    let mut row = match Row::of_value(kept) {
+        Ok(row) => row,
+        Err(_) if kept.is_empty() => Row::default(),
+        Err(why) => {
+            database.keep_aside(Tree::Leases, &key, kept, &why.to_string())?;
             Row::default()
         }
     };
@@ -131,7 +155,8 @@ fn fold(
     for (sequence, tenure) in tenures {
         database.put(Tree::Tenures, &tenure.key(sequence), &tenure.value())?;
     }
-    database.put(Tree::Leases, &key, &row.into_value(location))
+    block.set(place, row.into_value(location));
+    Ok(())
 }
 
 /// Reads values in the order of their keys: one that follows the last one closely is found by
@@ -144,8 +169,8 @@ struct Ascent<'a> {
     last: Vec<u8>,
 }
 
-/// From one address to the next that is its neighbour still.
-const CLOSELY: RangeInclusive<u32> = 1..=8;
+/// From one block to the next that is its neighbour still, addresses.
+const CLOSELY: RangeInclusive<u32> = 1..=8 * block::ROWS as u32;
 
 impl<'a> Ascent<'a> {
     fn of(tree: &'a sled::Tree) -> Self {

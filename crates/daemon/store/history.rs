@@ -1,11 +1,12 @@
 //! Who had an address when: pages of tenures, ended and lasting, and the end of old ones.
 
 use core::ops::RangeInclusive;
+use std::collections::VecDeque;
 
 use leasehold_dhcp::Wall;
 use leasehold_dhcp::record::Location;
-use sled::IVec;
 
+use super::block;
 use super::codec;
 use super::database::{Database, Fault, Tree, fenced};
 use super::row::{Row, Tenure};
@@ -53,7 +54,7 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-/// How many stored values one step may look at, so that it never holds up a commit for long.
+/// How many rows and tenures one step may look at, so that it never holds up a commit for long.
 const LOOKS: usize = 4096;
 
 /// Stands where an ended tenure has its beginning and its turn: what lasts sorts last.
@@ -71,7 +72,7 @@ pub(super) fn page(database: &Database, query: &Query) -> Result<Page, Fault> {
             if tenures.len() >= query.limit {
                 break;
             }
-            let entry = entries.next()?.filter(|entry| entry.key.starts_with(&prefix));
+            let entry = entries.next(database)?.filter(|entry| entry.key.starts_with(&prefix));
             let Some(entry) = entry else { return Ok(Page { tenures, next: None }) };
             if after.is_some_and(|after| entry.key.as_slice() <= after) {
                 continue;
@@ -90,14 +91,17 @@ pub(super) fn page(database: &Database, query: &Query) -> Result<Page, Fault> {
 /// Ended and lasting tenures, merged by key.
 struct Entries {
     tenures: sled::Iter,
-    leases: sled::Iter,
+    blocks: sled::Iter,
+    /// Keys and values of the rows that are in the block reached, from the first one wanted on.
+    rows: VecDeque<(Vec<u8>, Vec<u8>)>,
+    from: Vec<u8>,
     ended: Option<Entry>,
     lasting: Option<Entry>,
 }
 
 struct Entry {
     key: Vec<u8>,
-    value: IVec,
+    value: Vec<u8>,
     lasts: bool,
 }
 
@@ -105,31 +109,47 @@ impl Entries {
     fn after(database: &Database, start: &[u8]) -> Result<Self, Fault> {
         // A cursor is a location with sixteen octets behind it, a prefix is a location.
         let location = start.len().checked_sub(LASTS.len()).filter(|length| *length >= 5);
+        let from = &start[..location.unwrap_or(start.len())];
+        let (block, _) = block::of_row(from);
         let mut entries = Self {
             tenures: database.tenures.range(start..),
-            leases: database.leases.range(&start[..location.unwrap_or(start.len())]..),
+            blocks: database.leases.range(block..),
+            rows: VecDeque::new(),
+            from: from.to_vec(),
             ended: None,
             lasting: None,
         };
         entries.pull_ended()?;
-        entries.pull_lasting()?;
+        entries.pull_lasting(database)?;
         Ok(entries)
     }
 
     fn pull_ended(&mut self) -> Result<(), Fault> {
         let next = self.tenures.next().transpose()?;
-        self.ended = next.map(|(key, value)| Entry { key: key.to_vec(), value, lasts: false });
+        self.ended = next.map(|(key, value)| Entry {
+            key: key.to_vec(),
+            value: value.to_vec(),
+            lasts: false,
+        });
         Ok(())
     }
 
-    fn pull_lasting(&mut self) -> Result<(), Fault> {
-        let next = self.leases.next().transpose()?;
-        let key = |key: &IVec| [key.as_ref(), &LASTS].concat();
-        self.lasting = next.map(|(lease, value)| Entry { key: key(&lease), value, lasts: true });
+    fn pull_lasting(&mut self, database: &Database) -> Result<(), Fault> {
+        while self.rows.is_empty()
+            && let Some((at, value)) = self.blocks.next().transpose()?
+        {
+            let block = database.block(&at, &value)?;
+            let rows = block.rows().map(|(place, row)| (block::row_key(&at, place), row.to_vec()));
+            self.rows = rows.filter(|(key, _)| *key >= self.from).collect();
+        }
+        self.lasting = self.rows.pop_front().map(|(mut key, value)| {
+            key.extend_from_slice(&LASTS);
+            Entry { key, value, lasts: true }
+        });
         Ok(())
     }
 
-    fn next(&mut self) -> Result<Option<Entry>, Fault> {
+    fn next(&mut self, database: &Database) -> Result<Option<Entry>, Fault> {
         let lasting_first = match (&self.ended, &self.lasting) {
             (Some(ended), Some(lasting)) => lasting.key < ended.key,
             (None, _) => true,
@@ -137,7 +157,7 @@ impl Entries {
         };
         if lasting_first {
             let entry = self.lasting.take();
-            self.pull_lasting()?;
+            self.pull_lasting(database)?;
             return Ok(entry);
         }
         let entry = self.ended.take();
@@ -176,39 +196,50 @@ impl Trim {
     /// `oldest`. Says whether it has come around.
     pub(super) fn step(&mut self, database: &Database, oldest: Wall) -> Result<bool, Fault> {
         fenced(|| {
-            let old = |key: &[u8], value: &[u8]| {
+            let tenures = sweep(&database.tenures, &mut self.tenures, LOOKS, |key, value| {
                 let ended = Tenure::read(key, value).ok().and_then(|tenure| tenure.ended);
-                ended.is_some_and(|(at, _)| at < oldest)
-            };
-            let tenures = sweep(database, Tree::Tenures, &mut self.tenures, old)?;
-            let left = |_: &[u8], value: &[u8]| {
-                let idle = Row::of_value(value).ok().and_then(|row| row.idle_since());
-                idle.is_some_and(|at| at < oldest)
-            };
-            let leases = sweep(database, Tree::Leases, &mut self.leases, left)?;
+                match ended {
+                    Some((at, _)) if at < oldest => database.remove(Tree::Tenures, key),
+                    _ => Ok(()),
+                }
+            })?;
+            let looks = LOOKS / block::ROWS;
+            let leases = sweep(&database.leases, &mut self.leases, looks, |key, value| {
+                let mut block = database.block(key, value)?;
+                let is_left = |row: &[u8]| {
+                    let idle = Row::of_value(row).ok().and_then(|row| row.idle_since());
+                    idle.is_some_and(|at| at < oldest)
+                };
+                let rows = block.rows().filter(|(_, row)| is_left(row));
+                let left: Vec<usize> = rows.map(|(place, _)| place).collect();
+                if left.is_empty() {
+                    return Ok(());
+                }
+                left.into_iter().for_each(|place| drop(block.take(place)));
+                database.put_block(key, &block)
+            })?;
             Ok(tenures && leases)
         })
     }
 }
 
+/// Shows a number of values, from where the last step has ended; says whether it has come around.
 fn sweep(
-    database: &Database,
-    tree: Tree,
+    tree: &sled::Tree,
     from: &mut Vec<u8>,
-    goes: impl Fn(&[u8], &[u8]) -> bool,
+    looks: usize,
+    mut tend: impl FnMut(&[u8], &[u8]) -> Result<(), Fault>,
 ) -> Result<bool, Fault> {
     let mut looked = 0;
-    for entry in database.tree(tree).range(from.as_slice()..).take(LOOKS) {
+    for entry in tree.range(from.as_slice()..).take(looks) {
         let (key, value) = entry?;
-        if goes(&key, &value) {
-            database.remove(tree, &key)?;
-        }
+        tend(&key, &value)?;
         looked += 1;
         *from = key.to_vec();
         from.push(0);
     }
-    if looked < LOOKS {
+    if looked < looks {
         from.clear();
     }
-    Ok(looked < LOOKS)
+    Ok(looked < looks)
 }

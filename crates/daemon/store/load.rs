@@ -9,6 +9,7 @@ use leasehold_dhcp::record::Location;
 use leasehold_dhcp::{Record, Wall};
 use sled::IVec;
 
+use super::block::{self, Block};
 use super::codec;
 use super::database::{Database, Fault, Tree, fenced};
 use super::fold::{Generation, apply, place};
@@ -30,7 +31,10 @@ struct Part {
     octets: Vec<u8>,
     /// Where each row's key ends, and its frames behind that.
     rows: Vec<(usize, usize)>,
-    corrupt: Vec<(IVec, String)>,
+    /// Keys of rows that are not what was written, and why.
+    corrupt: Vec<(Vec<u8>, String)>,
+    /// Blocks that are not, keys and values.
+    broken: Vec<(IVec, IVec)>,
 }
 
 impl Part {
@@ -127,10 +131,17 @@ fn past(key: &[u8]) -> Vec<u8> {
 fn part(database: &Database, first: &IVec, past: &[u8]) -> Result<Part, Fault> {
     let mut part = Part::default();
     for entry in database.leases.range(&first[..]..past) {
-        let (key, value) = entry?;
-        match row::frames_of_value(&value) {
-            Ok(frames) => part.push(&key, frames),
-            Err(why) => part.corrupt.push((key, why.to_string())),
+        let (at, value) = entry?;
+        let (block, wrong) = Block::read(&at, &value);
+        if wrong.is_some() {
+            part.broken.push((at.clone(), value.clone()));
+        }
+        for (place, row) in block.rows() {
+            let key = block::row_key(&at, place);
+            match row::frames_of_value(row) {
+                Ok(frames) => part.push(&key, frames),
+                Err(why) => part.corrupt.push((key, why.to_string())),
+            }
         }
     }
     Ok(part)
@@ -170,6 +181,10 @@ impl<'a, F: Iterator<Item = &'a [(u64, Record)]>, R: FnMut(Record)> Merge<'a, F,
                 Err(why) => self.corrupt(database, key, &why.to_string())?,
             }
         }
+        for (key, value) in &part.broken {
+            self.loaded.corrupt += 1;
+            fenced(|| database.block(key, value).map(drop))?;
+        }
         part.corrupt.iter().try_for_each(|(key, why)| self.corrupt(database, key, why))
     }
 
@@ -186,7 +201,7 @@ impl<'a, F: Iterator<Item = &'a [(u64, Record)]>, R: FnMut(Record)> Merge<'a, F,
         match self.fresh.next_if(|own| place(own) == location) {
             None => records.into_iter().for_each(|record| self.emit(record)),
             Some(own) => {
-                let value = fenced(|| Ok(database.leases.get(location.key())?))?;
+                let value = fenced(|| database.row(&location.key()))?;
                 let row = value.and_then(|value| Row::of_value(&value).ok());
                 self.changed(row.unwrap_or_default(), own);
             }

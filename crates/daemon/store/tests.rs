@@ -414,9 +414,11 @@ fn corrupt_values_are_set_aside_and_the_rest_opens() {
     let path = directory.path().join("leases.sled");
     let database = Database::open(&path, &settings()).unwrap();
     let (key, value) = database.leases.first().unwrap().unwrap();
-    let mut bent = value.to_vec();
+    let mut block = database.block(&key, &value).unwrap();
+    let mut bent = block.get(1).unwrap().to_vec();
     bent[3] ^= 4;
-    database.put(database::Tree::Leases, &key, &bent).unwrap();
+    block.set(1, bent);
+    database.put_block(&key, &block).unwrap();
     drop(database);
     let running = start(directory.path(), settings());
     assert_eq!(running.trust, Trust::Suspect(Suspicion::Corrupt { values: 1 }));
@@ -479,7 +481,58 @@ fn what_ended_long_ago_is_forgotten_and_what_lasts_is_not() {
     drop(running);
     let path = directory.path().join("leases.sled");
     let database = Database::open(&path, &settings()).unwrap();
-    assert_eq!((database.tenures.len(), database.leases.len()), (1, 3));
+    assert_eq!((database.tenures.len(), rows(&database)), (1, 3));
     assert!(history::Trim::default().step(&database, Wall(2001)).unwrap());
-    assert_eq!((database.tenures.len(), database.leases.len()), (0, 2));
+    assert_eq!((database.tenures.len(), rows(&database)), (0, 2));
+}
+
+fn rows(database: &Database) -> usize {
+    let blocks = database.leases.iter().values().map(Result::unwrap);
+    blocks.map(|value| block::Block::read_value(&value).0.rows().count()).sum()
+}
+
+/// Rows with a key each are moved into blocks, and what has moved already is no harm.
+#[test]
+fn what_an_earlier_version_wrote_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut running = start(directory.path(), settings());
+    for last in [7, 8, 9, 200] {
+        running.append(&[record(last, 1000, bound(last))]);
+    }
+    drop(running);
+    let before = model(&start(directory.path(), settings()).restored);
+    let path = directory.path().join("leases.sled");
+    let database = Database::open(&path, &settings()).unwrap();
+    let live = database.size().unwrap().1;
+    database.scatter(false);
+    drop(database);
+    let running = start(directory.path(), settings());
+    assert_eq!((running.trust, model(&running.restored)), (Trust::Sound, before.clone()));
+    drop(running);
+    let database = Database::open(&path, &settings()).unwrap();
+    assert_eq!((rows(&database), database.size().unwrap().1), (4, live));
+    database.scatter(true);
+    drop(database);
+    assert_eq!(model(&start(directory.path(), settings()).restored), before);
+}
+
+/// A block that ends too early costs what is cut off, and is told.
+#[test]
+fn a_block_that_is_cut_keeps_its_other_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut running = start(directory.path(), settings());
+    for last in 1..=3 {
+        running.append(&[record(last, 1000, bound(last))]);
+    }
+    drop(running);
+    let path = directory.path().join("leases.sled");
+    let database = Database::open(&path, &settings()).unwrap();
+    let (key, value) = database.leases.first().unwrap().unwrap();
+    database.put(database::Tree::Leases, &key, &value[..value.len() - 1]).unwrap();
+    drop(database);
+    let running = start(directory.path(), settings());
+    assert_eq!(running.trust, Trust::Suspect(Suspicion::Corrupt { values: 1 }));
+    assert_eq!(model(&running.restored).len(), 2);
+    drop(running);
+    assert_eq!(start(directory.path(), settings()).trust, Trust::Sound);
 }
