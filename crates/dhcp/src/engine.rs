@@ -303,9 +303,10 @@ impl Engine {
         let shown = terms::shown(request, datagram.link_source, agent);
         let terms = Terms::of(config, &self.services, &service, server, request, &shown, stashed);
         let hardware = terms::hardware(request, terms.fixed, datagram.link_source);
-        let kind = told_by(Traits::of(request, &hardware, Kind::Hardware));
-        let traits = Traits::of(request, &hardware, kind);
-        let hash = self.book.hash(service.key, &traits.identity());
+        let (client_id, relay_agent) = (plain.client_id, plain.relay_agent);
+        let own = Traits { htype: hardware.htype(), chaddr: hardware.octets(), ..plain };
+        let kind = told_by(own);
+        let hash = self.book.hash(service.key, &Traits { told_by: kind, ..own }.identity());
         Ok(Exchange {
             now,
             request,
@@ -316,6 +317,8 @@ impl Engine {
             terms,
             hardware,
             kind,
+            client_id,
+            relay_agent,
             hash,
             attempt,
             named,
@@ -401,7 +404,7 @@ impl Scratch {
     ) {
         lease::Client::write(
             exchange.request,
-            &exchange.hardware,
+            &exchange.traits(),
             &self.host_name,
             known,
             nonce,

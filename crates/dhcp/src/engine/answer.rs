@@ -27,19 +27,22 @@ const DO_NOT_AUTO_CONFIGURE: u8 = 0;
 //# Maximum message size MUST NOT MUST NOT MUST NOT
 //= https://www.rfc-editor.org/rfc/rfc6842#section-3
 //# Client identifier (if not sent by client) MUST NOT MUST NOT MUST NOT
-const PROTOCOL: &[u8] = &[
-    code::REQUESTED_ADDRESS,
-    code::LEASE_TIME,
-    code::OVERLOAD,
-    code::MESSAGE_TYPE,
-    code::SERVER_ID,
-    code::PARAMETER_REQUEST_LIST,
-    code::MAX_MESSAGE_SIZE,
-    code::CLIENT_ID,
-    code::RAPID_COMMIT,
-    code::RELAY_AGENT,
-    code::SUBNET_SELECTION,
-];
+fn is_protocols(code: u8) -> bool {
+    matches!(
+        code,
+        code::REQUESTED_ADDRESS
+            | code::LEASE_TIME
+            | code::OVERLOAD
+            | code::MESSAGE_TYPE
+            | code::SERVER_ID
+            | code::PARAMETER_REQUEST_LIST
+            | code::MAX_MESSAGE_SIZE
+            | code::CLIENT_ID
+            | code::RAPID_COMMIT
+            | code::RELAY_AGENT
+            | code::SUBNET_SELECTION
+    )
+}
 
 /// A reply before it has bytes.
 #[derive(Clone, Copy)]
@@ -98,7 +101,7 @@ impl Answer<'_> {
         }
         for (at, level) in levels.iter().enumerate() {
             for entry in level.iter().flat_map(|level| level.iter()).filter(|entry| entry.force) {
-                if !PROTOCOL.contains(&entry.code) {
+                if !is_protocols(entry.code) {
                     reply.option_with(entry.code, |out| self.say(entry, at, exchange, out));
                 }
             }
@@ -243,7 +246,7 @@ impl Answer<'_> {
         levels: &Levels<'_>,
         reply: &mut Reply,
     ) {
-        if PROTOCOL.contains(&code) || matches!(code, code::RENEWAL_TIME | code::REBINDING_TIME) {
+        if is_protocols(code) || matches!(code, code::RENEWAL_TIME | code::REBINDING_TIME) {
             return;
         }
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
@@ -298,7 +301,7 @@ impl Answer<'_> {
                 Piece::NetworkGateway if level == LEASE => {}
                 Piece::NetworkGateway => {
                     let gateways = self.network.map_or(&[][..], |network| &network.gateways);
-                    out.extend(gateways.iter().take(1).flat_map(Ipv4Addr::octets));
+                    addresses(&gateways[..gateways.len().min(1)], out);
                 }
                 Piece::RemoteId => {
                     let remote = RelayAgent::new(self.relay_agent).remote_id();
@@ -316,18 +319,19 @@ impl Answer<'_> {
         let network = self.network;
         match code {
             code::SUBNET_MASK => {
-                out.extend(self.prefix(exchange).iter().flat_map(|it| it.netmask().octets()));
+                let mask = self.prefix(exchange).map(|prefix| prefix.netmask());
+                addresses(mask.as_slice(), out);
             }
             code::BROADCAST => {
                 // RFC 3021: two addresses have no broadcast of their own.
                 let prefix = self.prefix(exchange).filter(|prefix| prefix.prefix_len() < 31);
-                out.extend(prefix.iter().flat_map(|prefix| prefix.broadcast().octets()));
+                addresses(prefix.map(|prefix| prefix.broadcast()).as_slice(), out);
             }
-            code::ROUTER => addresses(network.map(|it| &it.gateways), out),
-            code::DNS => addresses(network.map(|it| &it.dns), out),
-            code::NTP => addresses(network.map(|it| &it.ntp), out),
-            code::NETBIOS_NAME_SERVER => addresses(network.map(|it| &it.wins), out),
-            code::CAPWAP => addresses(network.map(|it| &it.caps_managers), out),
+            code::ROUTER => addresses(network.map_or(&[], |it| &it.gateways), out),
+            code::DNS => addresses(network.map_or(&[], |it| &it.dns), out),
+            code::NTP => addresses(network.map_or(&[], |it| &it.ntp), out),
+            code::NETBIOS_NAME_SERVER => addresses(network.map_or(&[], |it| &it.wins), out),
+            code::CAPWAP => addresses(network.map_or(&[], |it| &it.caps_managers), out),
             code::DOMAIN_NAME => out.extend_from_slice(self.domain(exchange).as_bytes()),
             code::FQDN => {
                 if let Some(fqdn) = exchange.request.fqdn() {
@@ -445,6 +449,6 @@ fn find<'a>(levels: &Levels<'a>, code: u8) -> Option<(usize, &'a OptionEntry)> {
 //# Its minimum length is 4, and the length MUST be a multiple of 4.
 //= https://www.rfc-editor.org/rfc/rfc2132#section-8.5
 //# The minimum length of the option is 4 octets, and the length must always be a multiple of 4.
-fn addresses(addresses: Option<&Vec<Ipv4Addr>>, out: &mut Vec<u8>) {
-    out.extend(addresses.into_iter().flatten().flat_map(Ipv4Addr::octets));
+fn addresses(addresses: &[Ipv4Addr], out: &mut Vec<u8>) {
+    addresses.iter().for_each(|address| out.extend_from_slice(&address.octets()));
 }

@@ -45,11 +45,12 @@ impl Engine {
         self.end_other_leases(exchange, id, out);
         let now = exchange.now;
         let lease = self.book.get(id);
-        let known = Some(&lease.client).filter(|_| lease.is_of(&exchange.traits()));
+        let is_theirs = lease.is_of(&exchange.traits());
+        let known = Some(&lease.client).filter(|_| is_theirs);
         let shared = exchange.nonce(known, &mut self.nonces);
         let (state, was_offered) = (lease.state, lease.offers > 0);
         let bound = state.next(Step::Bind);
-        let goes_on = state == State::Bound && lease.is_of(&exchange.traits());
+        let goes_on = state == State::Bound && is_theirs;
         let until = goes_on.then_some(lease.deadline);
         if !goes_on {
             self.make_room_on_port(exchange, out);

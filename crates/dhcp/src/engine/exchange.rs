@@ -25,6 +25,9 @@ pub(super) struct Exchange<'a> {
     /// Stands for `chaddr`, unless a static lease goes by the frame's source.
     pub(super) hardware: Hardware,
     pub(super) kind: Kind,
+    /// Option 61 and option 82; empty if there is none.
+    pub(super) client_id: &'a [u8],
+    pub(super) relay_agent: &'a [u8],
     /// Of the client's identity on this server.
     pub(super) hash: u64,
     /// How many addresses were found in conflict since the client asked.
@@ -36,7 +39,14 @@ pub(super) struct Exchange<'a> {
 impl Exchange<'_> {
     /// What the client is told apart by.
     pub(super) fn traits(&self) -> Traits<'_> {
-        Traits::of(self.request, &self.hardware, self.kind)
+        Traits {
+            told_by: self.kind,
+            htype: self.hardware.htype(),
+            chaddr: self.hardware.octets(),
+            client_id: self.client_id,
+            giaddr: self.request.giaddr,
+            relay_agent: self.relay_agent,
+        }
     }
 
     /// An address in the server's address space.

@@ -198,13 +198,12 @@ impl Client {
     /// goes around the relay does not make the relay forgotten.
     pub(super) fn write(
         request: &Request<'_>,
-        hardware: &Hardware,
+        traits: &Traits<'_>,
         host_name: &str,
         known: Option<&Self>,
         nonce: Option<Nonce>,
         out: &mut Vec<u8>,
     ) {
-        let traits = Traits::of(request, hardware, Kind::Hardware);
         let mut said = Said {
             htype: traits.htype,
             chaddr: traits.chaddr,

@@ -467,6 +467,8 @@ impl Engine {
             terms,
             hardware: client.hardware(),
             kind: lease.kind,
+            client_id: request.client_id().unwrap_or_default(),
+            relay_agent: request.relay_agent().map_or(&[], |agent| agent.octets()),
             hash: 0,
             attempt: 0,
             named: None,

@@ -51,7 +51,8 @@ pub struct Header<'a> {
 #[derive(Debug, Default)]
 pub struct Reply {
     options: Vec<Gathered>,
-    values: Vec<u8>,
+    /// The options as they are written: code, length, value; a long one in pieces.
+    encoded: Vec<u8>,
     present: [u64; 4],
     required: usize,
 }
@@ -65,9 +66,8 @@ struct Gathered {
 
 impl Gathered {
     /// Octets on the wire, with code and length of each piece.
-    fn encoded(&self) -> usize {
-        let length = self.end - self.start;
-        length + 2 * length.div_ceil(PIECE).max(1)
+    fn octets(&self) -> usize {
+        self.end - self.start
     }
 }
 
@@ -81,7 +81,7 @@ impl Reply {
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.options.clear();
-        self.values.clear();
+        self.encoded.clear();
         self.present = [0; 4];
         self.required = 0;
     }
@@ -94,8 +94,8 @@ impl Reply {
 
     /// Adds an option, unless it is there.
     pub fn option(&mut self, code: u8, value: &[u8]) {
-        self.option_with(code, |values| {
-            values.extend_from_slice(value);
+        self.option_with(code, |out| {
+            out.extend_from_slice(value);
             true
         });
     }
@@ -109,12 +109,22 @@ impl Reply {
         if self.has(code) || matches!(code, code::PAD | code::END | code::RELAY_AGENT) {
             return;
         }
-        let start = self.values.len();
-        if !write(&mut self.values) {
-            self.values.truncate(start);
+        let start = self.encoded.len();
+        self.encoded.extend_from_slice(&[code, 0]);
+        if !write(&mut self.encoded) {
+            self.encoded.truncate(start);
             return;
         }
-        let end = self.values.len();
+        let value = start + 2;
+        match u8::try_from(self.encoded.len() - value) {
+            Ok(length) => self.encoded[start + 1] = length,
+            Err(_) => {
+                let long = self.encoded.split_off(value);
+                self.encoded.truncate(start);
+                write_option(code, &long, &mut self.encoded);
+            }
+        }
+        let end = self.encoded.len();
         let gathered = Gathered { code, start, end };
         //= https://www.rfc-editor.org/rfc/rfc2132#section-3.3
         //# If both the subnet mask and the router option are specified in a DHCP
@@ -131,11 +141,6 @@ impl Reply {
         self.required = self.options.len();
     }
 
-    /// The options as they were gathered.
-    pub fn iter(&self) -> impl Iterator<Item = (u8, &[u8])> {
-        self.options.iter().map(|option| (option.code, &self.values[option.start..option.end]))
-    }
-
     /// Appends the reply to `out`, at most `limit` octets of it where the required options and
     /// option 82 leave that choice. What does not fit goes into `file` and `sname`, or is left out,
     /// later options first.
@@ -147,11 +152,11 @@ impl Reply {
         out: &mut Vec<u8>,
     ) {
         let start = out.len();
+        out.reserve(HEADER + self.encoded.len() + LENGTH_MIN);
         write_header(header, out);
         if header.cookie {
             let agent = relay_agent.map_or(0, encoded_length);
-            let needed: usize = self.options.iter().map(Gathered::encoded).sum();
-            if HEADER + needed + agent < limit {
+            if HEADER + self.encoded.len() + agent < limit {
                 self.options.iter().for_each(|option| self.write_option(option, out));
             } else {
                 self.write_crowded(start, limit.saturating_sub(agent + 1), header, out);
@@ -210,7 +215,7 @@ impl Reply {
         //# The server MUST supply as many of the requested parameters as possible and MUST omit any
         //# parameters it cannot provide.
         for option in rest {
-            let length = option.encoded();
+            let length = option.octets();
             if out.len() - start + length <= limit {
                 self.write_option(option, out);
                 continue;
@@ -234,9 +239,8 @@ impl Reply {
                 if length > field.end - field.at || file_is_taken {
                     continue;
                 }
-                let value = &self.values[option.start..option.end];
-                out[field.at..field.at + 2].copy_from_slice(&[option.code, value.len() as u8]);
-                out[field.at + 2..field.at + length].copy_from_slice(value);
+                let octets = &self.encoded[option.start..option.end];
+                out[field.at..field.at + length].copy_from_slice(octets);
                 field.at += length;
                 out[field.at] = code::END;
                 used |= bit;
@@ -250,12 +254,13 @@ impl Reply {
     }
 
     fn write_option(&self, option: &Gathered, out: &mut Vec<u8>) {
-        write_option(option.code, &self.values[option.start..option.end], out);
+        out.extend_from_slice(&self.encoded[option.start..option.end]);
     }
 }
 
+/// What an option with this value takes on the wire.
 fn encoded_length(value: &[u8]) -> usize {
-    Gathered { code: 0, start: 0, end: value.len() }.encoded()
+    value.len() + 2 * value.len().div_ceil(PIECE).max(1)
 }
 
 /// Splits what is too long for one piece, as RFC 3396 says.

@@ -182,7 +182,9 @@ impl Parser {
 
 fn array<const N: usize, const AT: usize>(header: &[u8; HEADER]) -> [u8; N] {
     const { assert!(AT + N <= HEADER) };
-    core::array::from_fn(|i| header[AT + i])
+    let mut octets = [0; N];
+    octets.copy_from_slice(&header[AT..AT + N]);
+    octets
 }
 
 impl<'a> Request<'a> {
