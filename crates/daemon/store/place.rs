@@ -6,6 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
+use rustix::io::Errno;
+
 /// An open file's name and identity, shared by those who care.
 #[derive(Clone, Debug)]
 pub(super) struct Place(Arc<Mutex<(PathBuf, Identity)>>);
@@ -45,11 +48,18 @@ impl Place {
 }
 
 /// What a path leads to, where this file was.
+///
+/// Nothing is asked for but the inode's number: whoever asks for a file's times makes the kernel
+/// keep finer ones, and the inode is written anew with every commit.
 pub(super) fn standing(path: &Path, known: Identity) -> Standing {
-    match fs::metadata(path) {
-        Ok(meta) if identity(&meta) == known => Standing::There,
+    match statx(CWD, path, AtFlags::empty(), StatxFlags::INO) {
+        Ok(found)
+            if (makedev(found.stx_dev_major, found.stx_dev_minor), found.stx_ino) == known =>
+        {
+            Standing::There
+        }
         Ok(_) => Standing::Other,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Standing::Gone,
+        Err(Errno::NOENT) => Standing::Gone,
         // It may be there, as without permission to look; whoever uses it will hear more.
         Err(_) => Standing::There,
     }
