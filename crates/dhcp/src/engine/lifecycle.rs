@@ -68,6 +68,7 @@ impl Engine {
         pool: PoolNumber,
     ) -> LeaseId {
         let now = exchange.now.boottime;
+        self.supply.claimed(pool);
         self.scratch.write_client(exchange, None, None);
         let settings = &exchange.config.settings;
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1

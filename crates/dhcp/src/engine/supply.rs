@@ -34,7 +34,8 @@ const OFFERS_OF_SOURCE: u32 = 4;
 /// Offers that are looked at to find one of the source that holds the most.
 const LOOKED_AT: usize = 256;
 
-/// For so long the pool's counts are believed; reading them costs a microsecond for a /16.
+/// For so long the pool's counts are believed, and within a millisecond always: what was claimed
+/// since is known. Reading them costs a microsecond for a /16.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The pools of the present snapshot.
@@ -57,8 +58,8 @@ struct PoolSupply {
     quarantined: VecDeque<LeaseId>,
     usage: Usage,
     read_at: Option<Boottime>,
-    /// Granted since the counts were read.
-    granted: u64,
+    /// Addresses that were claimed since the counts were read.
+    claimed: u64,
 }
 
 impl Supply {
@@ -101,9 +102,15 @@ impl Supply {
             pool.offered += 1;
             pool.offered_to.resize(SOURCES.into(), 0);
             pool.offered_to[usize::from(source)] += 1;
-            pool.granted += 1;
         }
         self.serial
+    }
+
+    /// An address of the pool was claimed, whatever for.
+    pub(super) fn claimed(&mut self, pool: PoolNumber) {
+        if let Some(pool) = self.pools.get_mut(usize::from(pool)) {
+            pool.claimed += 1;
+        }
     }
 
     /// The lease is not held by an offer any more: bound, or given up.
@@ -206,16 +213,17 @@ impl PoolSupply {
             quarantined: VecDeque::new(),
             usage: Usage::default(),
             read_at: None,
-            granted: 0,
+            claimed: 0,
         }
     }
 
     fn read(&mut self, now: Boottime, pools: &Pools) {
-        let old = self.read_at.is_none_or(|at| at.until(now) >= FRESH);
-        if old || self.granted > self.usage.available / 16 {
+        let age = self.read_at.map_or(FRESH, |at| at.until(now));
+        let is_far = self.claimed > self.usage.available / 16;
+        if age >= FRESH || is_far && !age.is_zero() {
             self.usage = pools.usage(self.id);
             self.read_at = Some(now);
-            self.granted = 0;
+            self.claimed = 0;
         }
     }
 
@@ -225,12 +233,13 @@ impl PoolSupply {
     }
 
     fn available(&self) -> u64 {
-        self.usage.available.saturating_sub(self.granted)
+        self.usage.available.saturating_sub(self.claimed)
     }
 
     /// Offers of the source that holds the most.
     fn most(&self) -> u32 {
-        self.offered_to.iter().copied().max().unwrap_or_default()
+        // This way it is done by fours.
+        self.offered_to.iter().fold(0, |most, &count| if count > most { count } else { most })
     }
 
     /// The oldest offer of the source that holds the most, which is to be given up.
