@@ -247,3 +247,44 @@ fn hostile_connections_take_no_memory_and_delay_no_lease() {
     let after = scene.server.resident();
     assert!(after < before + (48 << 10), "memory went from {before} to {after} KiB");
 }
+
+/// The record of a TLS client that offers one version and these suites.
+fn client_hello(version: [u8; 2], suites: &[[u8; 2]]) -> Vec<u8> {
+    let sized = |octets: &[u8]| [&(octets.len() as u16).to_be_bytes(), octets].concat();
+    // P-256 and uncompressed points; ECDSA and RSA signatures.
+    let groups = [&[0, 10][..], &sized(&sized(&[0, 23]))].concat();
+    let points = [&[0, 11][..], &sized(&[1, 0])].concat();
+    let signatures = [&[0, 13][..], &sized(&sized(&[4, 3, 8, 4, 4, 1]))].concat();
+    let extensions = sized(&[groups, points, signatures].concat());
+    let suites = sized(suites.as_flattened());
+    let body = [&version[..], &[7; 32], &[0], &suites, &[1, 0], &extensions].concat();
+    let handshake = [&[1, 0][..], &sized(&body)].concat();
+    [&[22, 3, 1][..], &sized(&handshake)].concat()
+}
+
+#[test]
+fn old_tls_and_suites_without_forward_secrecy_are_refused() {
+    const HANDSHAKE: u8 = 22;
+    const ALERT: u8 = 21;
+    let scene = Scene::new();
+    let rest = lab::Rest::set_up(&scene, USER, PASSWORD);
+    let answer = |version, suites: &[[u8; 2]]| {
+        let mut stream = connect(&scene, 443);
+        stream.write_all(&client_hello(version, suites)).unwrap();
+        let mut answer = [0; 7];
+        stream.read_exact(&mut answer).unwrap();
+        (answer[0], answer[6])
+    };
+    // ECDHE with AES-GCM, which is spoken, also with TLS 1.2.
+    let modern = [[0xc0, 0x2b], [0xc0, 0x2f]];
+    assert_eq!(answer([3, 3], &modern).0, HANDSHAKE);
+    // protocol_version, for TLS 1.0 and 1.1.
+    for version in [[3, 1], [3, 2]] {
+        assert_eq!(answer(version, &modern), (ALERT, 70));
+    }
+    // handshake_failure: key exchange by RSA, CBC, RC4, 3DES.
+    for old in [[0x00, 0x9c], [0x00, 0x2f], [0xc0, 0x13], [0x00, 0x05], [0x00, 0x0a]] {
+        assert_eq!(answer([3, 3], &[old]), (ALERT, 40), "{old:x?}");
+    }
+    assert_eq!(rest.call("GET", "/system/identity", "").0, 200);
+}

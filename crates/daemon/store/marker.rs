@@ -74,14 +74,18 @@ pub(super) struct Marker {
     pub sequence: u64,
 }
 
-const FIRST_LINE: &str = "leasehold store marker 1";
+/// Versions that know no blocks do not read it, and so do not believe a store that shows them
+/// nothing.
+const FIRST_LINE: &str = "leasehold store marker 2";
+/// What they wrote.
+const BEFORE: &str = "leasehold store marker 1";
 
 impl Marker {
     /// Reads the marker; `None` if there is none or it is not one.
     pub(super) fn read(path: &Path) -> Option<Self> {
         let text = fs::read_to_string(path).ok()?;
         let mut lines = text.lines();
-        (lines.next()? == FIRST_LINE).then_some(())?;
+        [FIRST_LINE, BEFORE].contains(&lines.next()?).then_some(())?;
         let digits = lines.next()?.strip_prefix("id ")?;
         let id = u128::from_str_radix(digits, 16).ok()?.to_be_bytes();
         let sequence = lines.next()?.strip_prefix("turn ")?.parse().ok()?;
@@ -156,7 +160,7 @@ mod tests {
         let marker = Marker { id: [0xa5; 16], sequence: 7_000_000_000 };
         marker.write(&path).unwrap();
         assert_eq!(Marker::read(&path), Some(marker));
-        for rubbish in ["", "leasehold store marker 1\nid x\nturn 1\n", "\0\0\0\0"] {
+        for rubbish in ["", "leasehold store marker 2\nid x\nturn 1\n", "\0\0\0\0"] {
             fs::write(&path, rubbish).unwrap();
             assert_eq!(Marker::read(&path), None, "{rubbish:?}");
         }
