@@ -24,7 +24,7 @@ pub(super) enum Corrupt {
     Version(u8),
     /// A record in it is none.
     Record(record::Corrupt),
-    /// A key that is no location's.
+    /// A key that is no location's, or another one's.
     Key,
     /// A tag that no version wrote.
     Tag(u8),
@@ -42,7 +42,7 @@ impl fmt::Display for Corrupt {
                 write!(f, "format version {version} is newer than this program's {VERSION}")
             }
             Self::Record(error) => write!(f, "{error}"),
-            Self::Key => f.write_str("its key is not a lease's"),
+            Self::Key => f.write_str("its key is not that of its lease"),
             Self::Tag(tag) => write!(f, "unknown tag {tag}"),
             Self::Unbound => f.write_str("a tenure without its client"),
         }

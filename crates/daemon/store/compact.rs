@@ -18,8 +18,8 @@ pub(super) struct Compaction {
     at: (usize, Vec<u8>),
 }
 
-/// Rows that one step copies: some two milliseconds.
-const STEP: usize = 256;
+/// Values that one step copies: some two milliseconds.
+const STEP: usize = 64;
 /// The copy is written once and read never.
 const CACHE: u64 = 16 << 20;
 

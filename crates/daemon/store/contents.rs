@@ -10,7 +10,7 @@ use leasehold_dhcp::Wall;
 use leasehold_dhcp::record::Location;
 
 use super::block::{self, Block};
-use super::database::{Database, Fault, StoreId, Tree, fenced};
+use super::database::{Database, Fault, StoreId, Tree, fenced, folded};
 use super::fold::{Generation, apply, place};
 use super::row::{Row, Tenure};
 use super::scan::{Entry, Scanned, scan};
@@ -96,13 +96,17 @@ impl Contents {
 
     /// Takes in what a store says of itself.
     fn note(&mut self, entry: &Entry<'_>) {
-        let Ok(octets) = <[u8; 16]>::try_from(entry.value) else { return };
-        if entry.keys.iter().any(|key| key == b"id") {
-            self.id = Some(octets);
-        } else if entry.keys.iter().any(|key| key == b"folded") {
-            let folded = u128::from_be_bytes(octets);
-            self.turn = self.turn.max((folded >> 64) as u64);
-            self.newest = self.newest.max(Wall(folded as u64));
+        let is = |name: &[u8]| entry.keys.iter().any(|key| key == name);
+        if let Ok(id) = StoreId::try_from(entry.value)
+            && is(b"id")
+        {
+            self.id = Some(id);
+        }
+        if let Some((turn, newest, _)) = folded(entry.value)
+            && is(b"folded")
+        {
+            self.turn = self.turn.max(turn);
+            self.newest = self.newest.max(newest);
         }
     }
 

@@ -302,10 +302,7 @@ impl Database {
     }
 
     fn folded_entry(&self) -> Result<Option<(u64, Wall, u64)>, Fault> {
-        let Some(bytes) = self.db.get("folded")? else { return Ok(None) };
-        let mut numbers = bytes.chunks_exact(8).filter_map(|number| number.try_into().ok());
-        let mut number = || numbers.next().map_or(0, u64::from_be_bytes);
-        Ok(Some((number(), Wall(number()), number())))
+        Ok(self.db.get("folded")?.and_then(|value| folded(&value)))
     }
 
     /// Notes that all turns up to `through` are folded.
@@ -512,6 +509,15 @@ impl Database {
         let key = [b"turns/", &sequence.to_be_bytes()[..]].concat();
         self.put(Tree::Corrupt, &key, bytes)
     }
+}
+
+/// The newest turn that is folded, the newest time, and octets of all keys and values; the first
+/// versions did not count these.
+pub(super) fn folded(value: &[u8]) -> Option<(u64, Wall, u64)> {
+    let (turn, rest) = value.split_first_chunk()?;
+    let (newest, rest) = rest.split_first_chunk()?;
+    let live = rest.first_chunk().map_or(0, |live| u64::from_be_bytes(*live));
+    Some((u64::from_be_bytes(*turn), Wall(u64::from_be_bytes(*newest)), live))
 }
 
 /// Lower-case hexadecimal.

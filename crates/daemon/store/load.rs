@@ -10,7 +10,7 @@ use leasehold_dhcp::{Record, Wall};
 use sled::IVec;
 
 use super::block::{self, Block};
-use super::codec;
+use super::codec::{self, Corrupt};
 use super::database::{Database, Fault, Tree, fenced};
 use super::fold::{Generation, apply, place};
 use super::row::{self, Row};
@@ -147,6 +147,14 @@ fn part(database: &Database, first: &IVec, past: &[u8]) -> Result<Part, Fault> {
     Ok(part)
 }
 
+/// What a row says, and where. A row at another's place would be taken for its lease.
+fn records(key: &[u8], frames: &[u8]) -> Result<(Location, Vec<Record>), Corrupt> {
+    let location = codec::key_location(key)?;
+    let records = codec::frames(frames)?;
+    let fits = records.iter().all(|record| record.location == location);
+    if fits { Ok((location, records)) } else { Err(Corrupt::Key) }
+}
+
 /// Rows and newer turns on their way to the book.
 struct Merge<'a, F: Iterator<Item = &'a [(u64, Record)]>, R> {
     fresh: core::iter::Peekable<F>,
@@ -174,9 +182,7 @@ impl<'a, F: Iterator<Item = &'a [(u64, Record)]>, R: FnMut(Record)> Merge<'a, F,
 
     fn part(&mut self, database: &Database, part: &Part) -> Result<(), Fault> {
         for (key, frames) in part.rows() {
-            let read = codec::key_location(key)
-                .and_then(|location| Ok((location, codec::frames(frames)?)));
-            match read {
+            match records(key, frames) {
                 Ok((location, records)) => self.row(database, &location, records)?,
                 Err(why) => self.corrupt(database, key, &why.to_string())?,
             }

@@ -516,6 +516,25 @@ fn what_an_earlier_version_wrote_is_read() {
     assert_eq!(model(&start(directory.path(), settings()).restored), before);
 }
 
+#[test]
+fn a_row_at_anothers_place_is_set_aside() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut running = start(directory.path(), settings());
+    running.append(&[record(8, 1000, bound(1)), record(9, 1000, bound(2))]);
+    drop(running);
+    let path = directory.path().join("leases.sled");
+    let database = Database::open(&path, &settings()).unwrap();
+    let (key, value) = database.leases.first().unwrap().unwrap();
+    let mut block = database.block(&key, &value).unwrap();
+    let moved = block.take(1).unwrap().into_owned();
+    block.set(5, moved);
+    database.put_block(&key, &block).unwrap();
+    drop(database);
+    let running = start(directory.path(), settings());
+    assert_eq!(running.trust, Trust::Suspect(Suspicion::Corrupt { values: 1 }));
+    assert_eq!(model(&running.restored).keys().collect::<Vec<_>>(), [&location(8)]);
+}
+
 /// A block that ends too early costs what is cut off, and is told.
 #[test]
 fn a_block_that_is_cut_keeps_its_other_rows() {
