@@ -135,7 +135,6 @@ ALL = [
         "renew",
         ["--clients", str(CLIENTS)],
         large=True,
-        once=True,
         not_for=SLOW + DETECTING + NULLS + ("kea",),
     ),
     Workload(
