@@ -186,7 +186,7 @@ impl Archivist {
             match task {
                 Ok(Task::Fold(frames)) => {
                     self.fold(&mut database, &frames)?;
-                    let _ = orders.send(Order::Folded(self.folded));
+                    let _ = orders.send(Order::Folded(self.folded, database.live()));
                 }
                 Ok(Task::History(query, answer)) => answer(history::page(&database, &query)),
                 Ok(Task::Backup(answer)) => answer(backup::copy(&mut database)),

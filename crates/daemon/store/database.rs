@@ -283,7 +283,12 @@ impl Database {
 
     /// Octets that its files take, and octets of the keys and values in them.
     pub(super) fn size(&self) -> Result<(u64, u64), Fault> {
-        Ok((self.db.size_on_disk()?, self.writes().live))
+        Ok((self.db.size_on_disk()?, self.live()))
+    }
+
+    /// Octets of the keys and values in it.
+    pub(super) fn live(&self) -> u64 {
+        self.writes().live
     }
 
     /// Gives the store the name of the one that it replaces.

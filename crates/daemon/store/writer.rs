@@ -32,8 +32,8 @@ pub(super) enum Order {
     Backup(Backer),
     /// Keep ended tenures for this long.
     Retain(Duration),
-    /// The archive has folded everything up to this turn.
-    Folded(u64),
+    /// The archive has folded everything up to this turn, and holds so many octets now.
+    Folded(u64, u64),
     /// The archive with this number has ended.
     Fault(u64, Fault),
     /// Fold, sync, end.
@@ -43,8 +43,11 @@ pub(super) enum Order {
 type Commit = (u64, Records);
 
 const GROUP_MAX: usize = 1024;
-/// Octets of frames that are folded together at the latest.
-const GENERATION_BYTES: usize = 4 << 20;
+/// Octets of frames that are folded together at the latest, the least and the most: a sixteenth of
+/// what lives in the archive, so that most blocks of it change once in a generation, and memory is
+/// not taken that this saves nothing with.
+const GENERATION_LEAST: u64 = 512 << 10;
+const GENERATION_MOST: u64 = 4 << 20;
 /// Turns are folded when no more have come for so long: what changes often is folded once.
 const QUIET: Duration = Duration::from_secs(1);
 /// Turns wait at most so long to be folded, be they ever so few.
@@ -83,6 +86,8 @@ pub(super) struct Open {
     pub archive: Archive,
     /// Frames that are on disk and not handed to the archive yet.
     pub fresh: Vec<u8>,
+    /// Octets of them that are handed over at once.
+    pub generation: u64,
     /// When the oldest and the newest of them came.
     pub since: Instant,
     pub last: Instant,
@@ -104,13 +109,14 @@ impl Open {
         }
         let fresh = Vec::new();
         let now = Instant::now();
-        Ok(Self { turns, archive, fresh, since: now, last: now })
+        let generation = GENERATION_LEAST;
+        Ok(Self { turns, archive, fresh, generation, since: now, last: now })
     }
 
     /// Hands over what is much, or has waited long enough.
     fn hand_over_if_due(&mut self) {
         let due = self.due().is_some_and(|due| Instant::now() >= due);
-        if due || self.fresh.len() >= GENERATION_BYTES {
+        if due || self.fresh.len() as u64 >= self.generation {
             self.hand_over();
         }
     }
@@ -261,7 +267,10 @@ impl Writer {
                 open.archive.backup(answer);
             }
             Order::Retain(retention) => open.archive.retain(retention),
-            Order::Folded(through) => open.turns.recycle(through),
+            Order::Folded(through, live) => {
+                open.turns.recycle(through);
+                open.generation = (live / 16).clamp(GENERATION_LEAST, GENERATION_MOST);
+            }
             Order::Fault(..) | Order::Commit(..) | Order::Close => {}
         }
     }
