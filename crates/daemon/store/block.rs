@@ -53,12 +53,10 @@ impl<'a> Block<'a> {
     /// Takes the value under a block's key apart; gives back what can be told apart, and what is
     /// wrong with the rest.
     pub(super) fn read(key: &[u8], value: &'a [u8]) -> (Self, Option<Corrupt>) {
-        let (mut block, wrong) = Self::read_value(value);
-        if key.last().is_none_or(|octet| usize::from(*octet) % ROWS > 0) {
-            block = Self::default();
-            return (block, Some(Corrupt::Key));
+        match key.last() {
+            Some(octet) if usize::from(*octet) % ROWS == 0 => Self::read_value(value),
+            _ => (Self::default(), Some(Corrupt::Key)),
         }
-        (block, wrong)
     }
 
     /// The same, whatever its key is.

@@ -9,7 +9,7 @@ use std::path::Path;
 use leasehold_dhcp::Wall;
 use leasehold_dhcp::record::Location;
 
-use super::block::{self, Block};
+use super::block::Block;
 use super::database::{Database, Fault, StoreId, Tree, fenced, folded};
 use super::fold::{Generation, apply, place};
 use super::row::{Row, Tenure};
@@ -74,7 +74,8 @@ impl Contents {
         let (block, wrong) = Block::read_value(value);
         let mut corrupt = u64::from(wrong.is_some());
         for (_, row) in block.rows() {
-            corrupt += u64::from(!self.gather_row(row));
+            // Earlier versions kept rows that say nothing.
+            corrupt += u64::from(!self.gather_row(row) && Row::of_value(row).is_err());
         }
         if block != Block::default() || corrupt == 0 {
             return corrupt;
@@ -136,17 +137,8 @@ impl Contents {
         let mut database = Database::open(store, settings)?;
         database.has_room()?;
         fenced(|| {
-            let rows: Vec<_> = self.rows.iter().collect();
-            for neighbours in rows.chunk_by(|(one, _), (other, _)| block::is_shared(one, other)) {
-                let mut block = Block::default();
-                let mut key = Vec::new();
-                for (location, row) in neighbours {
-                    let place;
-                    (key, place) = block::of_row(&location.key());
-                    block.set(place, (*row).clone().into_value(location));
-                }
-                database.put_block(&key, &block)?;
-            }
+            let value = |(at, row): (&Location, &Row)| (at.key(), row.clone().into_value(at));
+            database.put_rows(self.rows.iter().map(|row| Ok(value(row))))?;
             for (key, tenure) in &self.tenures {
                 database.put(Tree::Tenures, key, &tenure.value())?;
             }

@@ -232,23 +232,14 @@ impl Database {
         self.has_room()?;
         let rows = self.db.open_tree(ROWS)?;
         tracing::info!("store: an earlier version wrote it: its rows are moved into blocks");
-        let mut entries = rows.iter().peekable();
-        while let Some(entry) = entries.next() {
-            let (first, value) = entry?;
-            let (key, place) = block::of_row(&first);
-            let mut block = Block::default();
-            let mut moved = first.len() + value.len();
-            block.set(place, value.to_vec());
-            while let Some(Ok((row, value))) = entries
-                .next_if(|entry| matches!(entry, Ok((row, _)) if block::of_row(row).0 == key))
-            {
-                moved += row.len() + value.len();
-                block.set(block::of_row(&row).1, value.to_vec());
-            }
-            self.put_block(&key, &block)?;
-            let mut writes = self.writes();
-            writes.live = writes.live.saturating_sub(moved as u64);
-        }
+        let mut moved = 0;
+        self.put_rows(rows.iter().map(|entry| {
+            let (key, value) = entry?;
+            moved += (key.len() + value.len()) as u64;
+            Ok((key.to_vec(), value.to_vec()))
+        }))?;
+        let live = self.live().saturating_sub(moved);
+        self.writes().live = live;
         let (through, newest) = self.folded()?;
         self.set_folded(through, newest)?;
         self.sync_unfenced()?;
@@ -346,6 +337,24 @@ impl Database {
         Ok(())
     }
 
+    /// Writes rows, which come in the order of their keys, into blocks that hold no others.
+    pub(super) fn put_rows(
+        &self,
+        rows: impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), Fault>>,
+    ) -> Result<(), Fault> {
+        let (mut at, mut block) = (Vec::new(), Block::default());
+        for row in rows {
+            let (key, value) = row?;
+            let (next, place) = block::of_row(&key);
+            if next != at {
+                self.put_block(&at, &block)?;
+                (at, block) = (next, Block::default());
+            }
+            block.set(place, value);
+        }
+        self.put_block(&at, &block)
+    }
+
     /// Writes a block, or removes one that has no rows any more.
     pub(super) fn put_block(&self, key: &[u8], block: &Block<'_>) -> Result<(), Fault> {
         match block.value() {
@@ -369,25 +378,6 @@ impl Database {
         let (block, place) = block::of_row(key);
         let value = self.leases.get(&block)?;
         Ok(value.and_then(|value| Block::read(&block, &value).0.get(place).map(<[u8]>::to_vec)))
-    }
-
-    /// Lays the rows out as earlier versions did, and leaves the blocks there or not.
-    #[cfg(test)]
-    pub(super) fn scatter(&self, leave: bool) {
-        let rows = self.db.open_tree(ROWS).unwrap();
-        for entry in &self.leases {
-            let (at, value) = entry.unwrap();
-            for (place, row) in Block::read(&at, &value).0.rows() {
-                let key = block::row_key(&at, place);
-                rows.insert(&key, row).unwrap();
-                self.note(Tree::Leases, &key, None, Some(row));
-            }
-            if !leave {
-                self.remove(Tree::Leases, &at).unwrap();
-            }
-        }
-        let (through, newest) = self.folded().unwrap();
-        self.set_folded(through, newest).unwrap();
     }
 
     /// Gives back the keys that have changed since it was told to note them, and goes on or not.
@@ -535,4 +525,25 @@ fn new_id() -> Result<StoreId, Fault> {
     let filled = rustix::rand::getrandom(&mut id, rustix::rand::GetRandomFlags::empty());
     filled.map_err(|error| Fault::Io("draw a random store id", error.into()))?;
     Ok(id)
+}
+
+#[cfg(test)]
+impl Database {
+    /// Lays the rows out as earlier versions did, and leaves the blocks there or not.
+    pub(super) fn scatter(&self, leave: bool) {
+        let rows = self.db.open_tree(ROWS).unwrap();
+        for entry in &self.leases {
+            let (at, value) = entry.unwrap();
+            for (place, row) in Block::read(&at, &value).0.rows() {
+                let key = block::row_key(&at, place);
+                rows.insert(&key, row).unwrap();
+                self.note(Tree::Leases, &key, None, Some(row));
+            }
+            if !leave {
+                self.remove(Tree::Leases, &at).unwrap();
+            }
+        }
+        let (through, newest) = self.folded().unwrap();
+        self.set_folded(through, newest).unwrap();
+    }
 }

@@ -4,7 +4,6 @@
 //! was last changed by, so records that are already in it are skipped, and a tenure's key is the
 //! same each time. The log keeps the turns until the rows that hold them are durable.
 
-use core::cmp::Ordering;
 use core::ops::RangeInclusive;
 
 use leasehold_dhcp::record::Location;
@@ -50,7 +49,7 @@ impl Generation {
         }
         let newest = generation.changes.iter().map(|(_, record)| record.at).max();
         generation.newest = newest.unwrap_or_default();
-        generation.changes.sort_by(|(_, one), (_, other)| order(&one.location, &other.location));
+        generation.changes.sort_by(|(_, one), (_, other)| one.location.cmp(&other.location));
         generation
     }
 
@@ -101,14 +100,6 @@ impl Generation {
     }
 }
 
-/// The order of locations. Most are in the main space: they are not compared by its name.
-fn order(one: &Location, other: &Location) -> Ordering {
-    if one.space.is_empty() && other.space.is_empty() {
-        return one.address.cmp(&other.address);
-    }
-    one.cmp(other)
-}
-
 /// The location that changes of one row are about.
 pub(super) fn place(changes: &[Change]) -> &Location {
     let (_, first) = changes.first().expect("a row has changed at least once");
@@ -155,7 +146,11 @@ fn fold(
     for (sequence, tenure) in tenures {
         database.put(Tree::Tenures, &tenure.key(sequence), &tenure.value())?;
     }
-    block.set(place, row.into_value(location));
+    if row.is_blank() {
+        block.take(place);
+    } else {
+        block.set(place, row.into_value(location));
+    }
     Ok(())
 }
 

@@ -193,7 +193,8 @@ pub fn verify(directory: &Path) -> Result<Verified, OpenError> {
     }
     let hidden = found.rows.iter().filter(|(location, row)| {
         let known = opened.as_ref().ok().and_then(|opened| opened.rows.get(location));
-        known.is_none_or(|known| known.sequence() < row.sequence())
+        // What was forgotten after its time is in the files still, and is no loss.
+        known.map_or(row.idle_since().is_none(), |known| known.sequence() < row.sequence())
     });
     Ok(Verified {
         hidden: hidden.count() as u64,

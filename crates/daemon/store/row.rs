@@ -104,6 +104,11 @@ impl Row {
         self.sequence
     }
 
+    /// Whether nothing is known of the address any more: a quarantine is over, and nobody had it.
+    pub(super) fn is_blank(&self) -> bool {
+        self.tenant.is_none() && self.quarantine.is_none()
+    }
+
     /// When the address was last anybody's business; `None` while it is bound.
     pub(super) fn idle_since(&self) -> Option<Wall> {
         let left = match &self.tenant {

@@ -403,23 +403,29 @@ fn what_sled_has_lost_and_the_log_has_comes_back() {
     assert_eq!((running.trust, running.restored.len()), (Trust::Sound, 1));
 }
 
-#[test]
-fn corrupt_values_are_set_aside_and_the_rest_opens() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut running = start(directory.path(), settings());
+/// Leases three addresses of one block, and lets its value be bent, which has this key.
+fn leased_and_bent(directory: &Path, bend: impl FnOnce(&Database, &[u8], &[u8])) {
+    let mut running = start(directory, settings());
     for last in 1..=3 {
         running.append(&[record(last, 1000, bound(last))]);
     }
     drop(running);
-    let path = directory.path().join("leases.sled");
-    let database = Database::open(&path, &settings()).unwrap();
+    let database = Database::open(&directory.join("leases.sled"), &settings()).unwrap();
     let (key, value) = database.leases.first().unwrap().unwrap();
-    let mut block = database.block(&key, &value).unwrap();
-    let mut bent = block.get(1).unwrap().to_vec();
-    bent[3] ^= 4;
-    block.set(1, bent);
-    database.put_block(&key, &block).unwrap();
-    drop(database);
+    bend(&database, &key, &value);
+}
+
+#[test]
+fn corrupt_values_are_set_aside_and_the_rest_opens() {
+    let directory = tempfile::tempdir().unwrap();
+    leased_and_bent(directory.path(), |database, key, value| {
+        let mut block = database.block(key, value).unwrap();
+        let mut bent = block.get(1).unwrap().to_vec();
+        bent[3] ^= 4;
+        block.set(1, bent);
+        database.put_block(key, &block).unwrap();
+    });
+    let path = directory.path().join("leases.sled");
     let running = start(directory.path(), settings());
     assert_eq!(running.trust, Trust::Suspect(Suspicion::Corrupt { values: 1 }));
     assert_eq!(model(&running.restored).len(), 2);
@@ -484,6 +490,9 @@ fn what_ended_long_ago_is_forgotten_and_what_lasts_is_not() {
     assert_eq!((database.tenures.len(), rows(&database)), (1, 3));
     assert!(history::Trim::default().step(&database, Wall(2001)).unwrap());
     assert_eq!((database.tenures.len(), rows(&database)), (0, 2));
+    drop(database);
+    let verified = verify(directory.path()).unwrap();
+    assert!(verified.is_sound(), "{verified}");
 }
 
 fn rows(database: &Database) -> usize {
@@ -519,36 +528,38 @@ fn what_an_earlier_version_wrote_is_read() {
 #[test]
 fn a_row_at_anothers_place_is_set_aside() {
     let directory = tempfile::tempdir().unwrap();
-    let mut running = start(directory.path(), settings());
-    running.append(&[record(8, 1000, bound(1)), record(9, 1000, bound(2))]);
-    drop(running);
-    let path = directory.path().join("leases.sled");
-    let database = Database::open(&path, &settings()).unwrap();
-    let (key, value) = database.leases.first().unwrap().unwrap();
-    let mut block = database.block(&key, &value).unwrap();
-    let moved = block.take(1).unwrap().into_owned();
-    block.set(5, moved);
-    database.put_block(&key, &block).unwrap();
-    drop(database);
+    leased_and_bent(directory.path(), |database, key, value| {
+        let mut block = database.block(key, value).unwrap();
+        let moved = block.take(1).unwrap().into_owned();
+        block.set(5, moved);
+        database.put_block(key, &block).unwrap();
+    });
     let running = start(directory.path(), settings());
     assert_eq!(running.trust, Trust::Suspect(Suspicion::Corrupt { values: 1 }));
-    assert_eq!(model(&running.restored).keys().collect::<Vec<_>>(), [&location(8)]);
+    let rest = model(&running.restored);
+    assert_eq!(rest.keys().collect::<Vec<_>>(), [&location(2), &location(3)]);
+}
+
+/// An address that was in quarantine once and bound never is nobody's business any more.
+#[test]
+fn a_quarantine_that_is_over_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut running = start(directory.path(), settings());
+    let quarantined = Change::Quarantined { seconds: 60, by: None, declined: false };
+    running.append(&[record(1, 1000, bound(1)), record(2, 1000, quarantined)]);
+    running.append(&[record(2, 1060, Change::Removed)]);
+    drop(running);
+    let verified = verify(directory.path()).unwrap();
+    assert!(verified.is_sound(), "{verified}");
 }
 
 /// A block that ends too early costs what is cut off, and is told.
 #[test]
 fn a_block_that_is_cut_keeps_its_other_rows() {
     let directory = tempfile::tempdir().unwrap();
-    let mut running = start(directory.path(), settings());
-    for last in 1..=3 {
-        running.append(&[record(last, 1000, bound(last))]);
-    }
-    drop(running);
-    let path = directory.path().join("leases.sled");
-    let database = Database::open(&path, &settings()).unwrap();
-    let (key, value) = database.leases.first().unwrap().unwrap();
-    database.put(database::Tree::Leases, &key, &value[..value.len() - 1]).unwrap();
-    drop(database);
+    leased_and_bent(directory.path(), |database, key, value| {
+        database.put(database::Tree::Leases, key, &value[..value.len() - 1]).unwrap();
+    });
     let running = start(directory.path(), settings());
     assert_eq!(running.trust, Trust::Suspect(Suspicion::Corrupt { values: 1 }));
     assert_eq!(model(&running.restored).len(), 2);

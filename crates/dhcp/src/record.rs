@@ -5,6 +5,7 @@ mod fold;
 #[cfg(test)]
 mod tests;
 
+use core::cmp::Ordering;
 use core::fmt;
 use core::net::Ipv4Addr;
 
@@ -14,7 +15,7 @@ use crate::link::Mac;
 use crate::time::Wall;
 
 /// The key of a lease everywhere: address space (`main`, or a pool's `vrf=`) and address.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Location {
     /// The address space's name; `main` is the empty string.
     pub space: Box<str>,
@@ -47,6 +48,21 @@ impl Location {
         let space = core::str::from_utf8(space).ok()?;
         (*end == 0 && !space.contains('\0'))
             .then(|| Self { space: space.into(), address: Ipv4Addr::from(*address) })
+    }
+}
+
+/// By space, then by address. Most are in the main space, which needs no comparison of names.
+impl Ord for Location {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let are_main = self.space.is_empty() && other.space.is_empty();
+        let spaces = if are_main { Ordering::Equal } else { self.space.cmp(&other.space) };
+        spaces.then_with(|| self.address.cmp(&other.address))
+    }
+}
+
+impl PartialOrd for Location {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
