@@ -49,7 +49,7 @@ use self::book::Book;
 use self::clock::Clock;
 use self::counters::Counters;
 use self::exchange::Exchange;
-use self::identity::{Kind, Traits};
+use self::identity::Traits;
 use self::limits::{MacLimits, Strikes};
 use self::nonce::{Nonce, Nonces};
 use self::pressure::Pressure;
@@ -280,7 +280,7 @@ impl Engine {
         let server = config.server(service.index).ok_or(Silence::NoServer)?;
         let place = (service.space, request.ciaddr);
         let told_by = |traits: Traits<'_>| traits.kind(server.identifiers);
-        let plain = Traits::of(request, &request.hardware, Kind::Hardware);
+        let plain = Traits::of(request);
         let traits = Traits { told_by: told_by(plain), ..plain };
         //= https://www.rfc-editor.org/rfc/rfc3046#section-2.2
         //# Consequently, servers SHOULD be

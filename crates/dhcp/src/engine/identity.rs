@@ -43,12 +43,12 @@ pub(super) struct Traits<'a> {
 }
 
 impl<'a> Traits<'a> {
-    /// `hardware` stands for `chaddr`, which it replaces where a static lease says so.
-    pub(super) fn of(request: &Request<'a>, hardware: &'a Hardware, told_by: Kind) -> Self {
+    /// What a request shows; by its hardware address the client is told apart last.
+    pub(super) fn of(request: &'a Request<'a>) -> Self {
         Self {
-            told_by,
-            htype: hardware.htype(),
-            chaddr: hardware.octets(),
+            told_by: Kind::Hardware,
+            htype: request.hardware.htype(),
+            chaddr: request.hardware.octets(),
             client_id: request.client_id().unwrap_or_default(),
             giaddr: request.giaddr,
             relay_agent: request.relay_agent().map_or(&[], |agent| agent.octets()),

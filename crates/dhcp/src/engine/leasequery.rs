@@ -10,7 +10,7 @@ use super::Engine;
 use super::answer::{Answer, WITHOUT_LIST};
 use super::book::{LeaseId, NEVER, Place};
 use super::exchange::Exchange;
-use super::identity::Identity;
+use super::identity::{Identity, Traits};
 use super::lease::{Lease, State};
 use super::lifecycle::seconds_until;
 use super::reply::header;
@@ -448,6 +448,7 @@ impl Engine {
             server_id,
         };
         let agent = RelayAgent::new(client.relay_agent());
+        let Traits { client_id, relay_agent, .. } = Traits::of(request);
         let shown = Shown {
             mac: client.hardware().mac(),
             src_mac: None,
@@ -467,8 +468,8 @@ impl Engine {
             terms,
             hardware: client.hardware(),
             kind: lease.kind,
-            client_id: request.client_id().unwrap_or_default(),
-            relay_agent: request.relay_agent().map_or(&[], |agent| agent.octets()),
+            client_id,
+            relay_agent,
             hash: 0,
             attempt: 0,
             named: None,

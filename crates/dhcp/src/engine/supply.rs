@@ -238,7 +238,7 @@ impl PoolSupply {
 
     /// Offers of the source that holds the most.
     fn most(&self) -> u32 {
-        // This way it is done by fours.
+        // `max` takes them one after the other, this several at once.
         self.offered_to.iter().fold(0, |most, &count| if count > most { count } else { most })
     }
 

@@ -64,13 +64,6 @@ struct Gathered {
     end: usize,
 }
 
-impl Gathered {
-    /// Octets on the wire, with code and length of each piece.
-    fn octets(&self) -> usize {
-        self.end - self.start
-    }
-}
-
 /// Free octets of an area that options can be put into.
 struct Area {
     at: usize,
@@ -157,7 +150,7 @@ impl Reply {
         if header.cookie {
             let agent = relay_agent.map_or(0, encoded_length);
             if HEADER + self.encoded.len() + agent < limit {
-                self.options.iter().for_each(|option| self.write_option(option, out));
+                self.options.iter().for_each(|option| out.extend_from_slice(self.octets(option)));
             } else {
                 self.write_crowded(start, limit.saturating_sub(agent + 1), header, out);
             }
@@ -190,7 +183,7 @@ impl Reply {
     /// Writes as much as fits below `limit` octets, then into `file` and `sname`.
     fn write_crowded(&self, start: usize, limit: usize, header: &Header<'_>, out: &mut Vec<u8>) {
         let (required, rest) = self.options.split_at(self.required);
-        required.iter().for_each(|option| self.write_option(option, out));
+        required.iter().for_each(|option| out.extend_from_slice(self.octets(option)));
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
         //# If the options in a DHCP message extend into the 'sname' and 'file' fields, the 'option
         //# overload' option MUST appear in the 'options' field, with value 1, 2 or 3
@@ -215,9 +208,10 @@ impl Reply {
         //# The server MUST supply as many of the requested parameters as possible and MUST omit any
         //# parameters it cannot provide.
         for option in rest {
-            let length = option.octets();
+            let octets = self.octets(option);
+            let length = octets.len();
             if out.len() - start + length <= limit {
-                self.write_option(option, out);
+                out.extend_from_slice(octets);
                 continue;
             }
             //= https://www.rfc-editor.org/rfc/rfc2132#section-2
@@ -239,7 +233,6 @@ impl Reply {
                 if length > field.end - field.at || file_is_taken {
                     continue;
                 }
-                let octets = &self.encoded[option.start..option.end];
                 out[field.at..field.at + length].copy_from_slice(octets);
                 field.at += length;
                 out[field.at] = code::END;
@@ -253,8 +246,9 @@ impl Reply {
         }
     }
 
-    fn write_option(&self, option: &Gathered, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.encoded[option.start..option.end]);
+    /// An option as it is on the wire.
+    fn octets(&self, option: &Gathered) -> &[u8] {
+        &self.encoded[option.start..option.end]
     }
 }
 
