@@ -1,7 +1,7 @@
 //! Stored records, whatever the disk gives back: what was read is written the same, and an engine
 //! starts with it.
 
-use leasehold_dhcp::record::{Records, decode_all};
+use leasehold_dhcp::record::{Framed, Records, decode_all, framed};
 use leasehold_dhcp::{Boottime, Location, Now, Wall};
 
 use super::engine;
@@ -9,6 +9,9 @@ use super::engine;
 /// One input.
 pub fn run(bytes: &[u8]) {
     let read: Vec<_> = decode_all(bytes).map_while(Result::ok).collect();
+    let framed: Vec<_> = framed(bytes).map_while(Result::ok).collect();
+    assert_eq!(framed.iter().map(Framed::record).collect::<Vec<_>>(), read);
+    assert!(bytes.starts_with(&framed.iter().map(Framed::frame).collect::<Vec<_>>().concat()));
     let mut written = Records::default();
     read.iter().for_each(|record| written.push(record));
     let again: Vec<_> = decode_all(written.bytes()).collect::<Result<_, _>>().expect("our own");

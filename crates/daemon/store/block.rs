@@ -4,8 +4,7 @@
 //! loaded together. Each row has its seal, so that damage inside a block costs one row.
 
 use std::borrow::Cow;
-
-use leasehold_dhcp::record::Location;
+use std::net::Ipv4Addr;
 
 use super::codec::Corrupt;
 
@@ -17,10 +16,15 @@ pub(super) const ROWS: usize = 1 << BITS;
 /// What the value of a block begins with; those of rows and tenures begin with another version.
 const VERSION: u8 = 2;
 
-/// Whether two locations are in one block.
-pub(super) fn is_shared(one: &Location, other: &Location) -> bool {
-    let number = |location: &Location| u32::from(location.address) >> BITS;
-    number(one) == number(other) && one.space == other.space
+/// Whether two addresses, each with its space, are in one block.
+pub(super) fn is_shared(one: (&str, Ipv4Addr), other: (&str, Ipv4Addr)) -> bool {
+    let number = |(_, address): (_, Ipv4Addr)| u32::from(address) >> BITS;
+    number(one) == number(other) && one.0 == other.0
+}
+
+/// The place of an address in its block.
+pub(super) fn place(address: Ipv4Addr) -> usize {
+    u32::from(address) as usize % ROWS
 }
 
 /// The key of the block that the row with this key is in, and the row's place there.
@@ -118,6 +122,7 @@ impl<'a> Block<'a> {
 
 #[cfg(test)]
 mod tests {
+    use leasehold_dhcp::record::Location;
     use proptest::prelude::*;
 
     use super::*;
@@ -129,11 +134,11 @@ mod tests {
             let (block, place) = of_row(&key(last));
             assert_eq!((block, place), (key(last / 8 * 8), usize::from(last) % 8));
             assert_eq!(row_key(&key(last / 8 * 8), place), key(last));
+            assert_eq!(super::place([10, 0, 0, last].into()), place);
         }
-        let main = |last| Location::main([10, 0, 0, last].into());
-        assert!(is_shared(&main(8), &main(15)) && !is_shared(&main(7), &main(8)));
-        let red = Location { space: "red".into(), address: [10, 0, 0, 8].into() };
-        assert!(!is_shared(&main(8), &red));
+        let at = |space, last| (space, [10, 0, 0, last].into());
+        assert!(is_shared(at("", 8), at("", 15)) && !is_shared(at("", 7), at("", 8)));
+        assert!(!is_shared(at("", 8), at("red", 8)));
     }
 
     proptest! {

@@ -6,7 +6,7 @@
 use core::fmt;
 
 use leasehold_dhcp::Record;
-use leasehold_dhcp::record::{self, Location, decode_all};
+use leasehold_dhcp::record::{self, Framed, Location, decode_all};
 
 /// Version of everything that is sealed.
 const VERSION: u8 = 1;
@@ -82,6 +82,11 @@ pub(super) fn number(body: &[u8]) -> Result<(u64, &[u8]), Corrupt> {
 /// Records without a seal of their own.
 pub(super) fn frames(bytes: &[u8]) -> Result<Vec<Record>, Corrupt> {
     decode_all(bytes).map(|record| record.map_err(Corrupt::Record)).collect()
+}
+
+/// The same, by their frames.
+pub(super) fn framed(bytes: &[u8]) -> impl Iterator<Item = Result<Framed<'_>, Corrupt>> {
+    record::framed(bytes).map(|record| record.map_err(Corrupt::Record))
 }
 
 /// The location that a lease's key stands for.

@@ -122,8 +122,8 @@ impl Contents {
     fn fold(&mut self, found: &Found) {
         let generation = Generation::of_frames(&found.frames);
         for changes in generation.rows() {
-            let row = self.rows.entry(place(changes).clone()).or_default();
-            apply(row, changes.iter().cloned(), |turn, tenure| {
+            let row = self.rows.entry(place(changes)).or_default();
+            apply(row, changes, |turn, tenure| {
                 self.tenures.insert(tenure.key(turn), tenure);
             });
         }

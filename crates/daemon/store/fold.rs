@@ -4,10 +4,11 @@
 //! was last changed by, so records that are already in it are skipped, and a tenure's key is the
 //! same each time. The log keeps the turns until the rows that hold them are durable.
 
+use core::cmp::Ordering;
 use core::ops::RangeInclusive;
 
-use leasehold_dhcp::record::Location;
-use leasehold_dhcp::{Record, Wall};
+use leasehold_dhcp::Wall;
+use leasehold_dhcp::record::{Framed, Location};
 use sled::IVec;
 
 use super::block::{self, Block};
@@ -16,40 +17,60 @@ use super::database::{Database, Fault, Tree};
 use super::row::{self, Row};
 use super::turns::frames;
 
-/// A record and the turn that it was in.
-type Change = (u64, Record);
+/// A record of a turn, as it stands in the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Change<'a> {
+    /// The turn that it was in.
+    pub turn: u64,
+    pub framed: Framed<'a>,
+}
+
+impl Change<'_> {
+    pub(super) fn location(&self) -> Location {
+        let (space, address) = self.framed.place();
+        Location { space: space.into(), address }
+    }
+
+    /// As locations are. Most are in the main space, which needs no comparison of names.
+    fn by_location(&self, other: &Self) -> Ordering {
+        let (one, other) = (self.framed.place(), other.framed.place());
+        let are_main = one.0.is_empty() && other.0.is_empty();
+        if are_main { one.1.cmp(&other.1) } else { one.cmp(&other) }
+    }
+}
 
 /// Turns that are folded together: many changes of one row are folded once, and rows that are
 /// neighbours are written together.
 #[derive(Debug, Default)]
-pub(super) struct Generation {
+pub(super) struct Generation<'a> {
     through: u64,
     newest: Wall,
     /// By location, each location's in the order of their turns.
-    changes: Vec<Change>,
+    changes: Vec<Change<'a>>,
     /// Frames that hold something else than records, and what is wrong with them.
-    pub corrupt: Vec<(u64, Vec<u8>, Corrupt)>,
+    pub corrupt: Vec<(u64, &'a [u8], Corrupt)>,
 }
 
-impl Generation {
-    pub(super) fn of_frames(bytes: &[u8]) -> Self {
+impl<'a> Generation<'a> {
+    pub(super) fn of_frames(bytes: &'a [u8]) -> Self {
         let mut generation = Self::default();
         for frame in frames(bytes) {
             generation.through = frame.sequence;
-            match codec::frames(frame.records) {
-                Ok(records) => {
-                    let changes = records.into_iter().map(|record| (frame.sequence, record));
-                    generation.changes.extend(changes);
-                }
-                Err(why) => {
-                    let corrupt = (frame.sequence, frame.records.to_vec(), why);
-                    generation.corrupt.push(corrupt);
+            let whole = generation.changes.len();
+            for framed in codec::framed(frame.records) {
+                match framed {
+                    Ok(framed) => generation.changes.push(Change { turn: frame.sequence, framed }),
+                    Err(why) => {
+                        // Of a frame with a record that is none, none is believed.
+                        generation.changes.truncate(whole);
+                        generation.corrupt.push((frame.sequence, frame.records, why));
+                    }
                 }
             }
         }
-        let newest = generation.changes.iter().map(|(_, record)| record.at).max();
+        let newest = generation.changes.iter().map(|change| change.framed.at()).max();
         generation.newest = newest.unwrap_or_default();
-        generation.changes.sort_by(|(_, one), (_, other)| one.location.cmp(&other.location));
+        generation.changes.sort_by(Change::by_location);
         generation
     }
 
@@ -64,92 +85,86 @@ impl Generation {
     }
 
     /// The changes of each location.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &[Change]> {
-        self.changes.chunk_by(|(_, one), (_, next)| one.location == next.location)
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[Change<'a>]> {
+        by_row(&self.changes)
     }
 
     /// Writes its rows and tenures, and up to which turn everything is folded.
-    pub(super) fn fold(self, database: &Database) -> Result<(), Fault> {
+    pub(super) fn fold(&self, database: &Database) -> Result<(), Fault> {
         for (sequence, records, why) in &self.corrupt {
             database.keep_corrupt_turn(*sequence, records, &why.to_string())?;
         }
-        let mut changes = self.changes.into_iter().peekable();
         let mut blocks = Ascent::of(&database.leases);
-        let mut own = Vec::new();
-        while let Some((_, first)) = changes.peek() {
-            let first = first.location.clone();
-            let (key, _) = block::of_row(&first.key());
+        let together = |one: &Change<'_>, next: &Change<'_>| {
+            block::is_shared(one.framed.place(), next.framed.place())
+        };
+        for changes in self.changes.chunk_by(together) {
+            let (key, _) = block::of_row(&first(changes).location().key());
             let kept = blocks.get(&key)?;
             let mut block = match &kept {
                 Some(value) => database.block(&key, value)?,
                 None => Block::default(),
             };
-            let shares = |(_, record): &Change| block::is_shared(&record.location, &first);
-            while let Some((turn, record)) = changes.next_if(shares) {
-                let location = record.location.clone();
-                own.push((turn, record));
-                own.extend(core::iter::from_fn(|| {
-                    changes.next_if(|(_, record)| record.location == location)
-                }));
-                fold(database, &mut block, &location, &mut own)?;
-                own.clear();
-            }
+            by_row(changes).try_for_each(|own| fold(database, &mut block, own))?;
             database.put_block(&key, &block)?;
         }
         database.set_folded(self.through, self.newest)
     }
 }
 
+fn by_row<'c, 'a>(changes: &'c [Change<'a>]) -> impl Iterator<Item = &'c [Change<'a>]> {
+    changes.chunk_by(|one, next| one.framed.place() == next.framed.place())
+}
+
+fn first<'c, 'a>(changes: &'c [Change<'a>]) -> &'c Change<'a> {
+    changes.first().expect("a row has changed at least once")
+}
+
 /// The location that changes of one row are about.
-pub(super) fn place(changes: &[Change]) -> &Location {
-    let (_, first) = changes.first().expect("a row has changed at least once");
-    &first.location
+pub(super) fn place(changes: &[Change<'_>]) -> Location {
+    first(changes).location()
 }
 
 /// Applies what is newer than the row; `ended` gets each tenure that ends and the turn it ends in.
 pub(super) fn apply(
     row: &mut Row,
-    changes: impl Iterator<Item = Change>,
+    changes: &[Change<'_>],
     mut ended: impl FnMut(u64, super::Tenure),
 ) {
     let known = row.sequence();
-    for (sequence, record) in changes.filter(|(sequence, _)| *sequence > known) {
-        if let Some(tenure) = row.apply(sequence, record) {
-            ended(sequence, tenure);
+    for change in changes.iter().filter(|change| change.turn > known) {
+        if let Some(tenure) = row.apply(change.turn, change.framed.record()) {
+            ended(change.turn, tenure);
         }
     }
 }
 
-fn fold(
-    database: &Database,
-    block: &mut Block<'_>,
-    location: &Location,
-    changes: &mut Vec<Change>,
-) -> Result<(), Fault> {
-    let key = location.key();
-    let (_, place) = block::of_row(&key);
+fn fold(database: &Database, block: &mut Block<'_>, changes: &[Change<'_>]) -> Result<(), Fault> {
+    let (_, address) = first(changes).framed.place();
+    let place = block::place(address);
     let kept = block.get(place).unwrap_or_default();
-    if let Some(value) = row::renewed_value(kept, changes) {
+    if let Some(value) = row::plain_value(kept, changes) {
         block.set(place, value);
         return Ok(());
     }
+    let location = first(changes).location();
     let mut row = match Row::of_value(kept) {
         Ok(row) => row,
         Err(_) if kept.is_empty() => Row::default(),
         Err(why) => {
-            database.keep_aside(Tree::Leases, &key, kept, &why.to_string())?;
+            database.keep_aside(Tree::Leases, &location.key(), kept, &why.to_string())?;
             Row::default()
         }
     };
     let mut tenures = Vec::new();
-    apply(&mut row, changes.drain(..), |sequence, tenure| tenures.push((sequence, tenure)));
-    for (sequence, tenure) in tenures {
-        database.put(Tree::Tenures, &tenure.key(sequence), &tenure.value())?;
+    apply(&mut row, changes, |turn, tenure| tenures.push((turn, tenure)));
+    for (turn, tenure) in tenures {
+        database.put(Tree::Tenures, &tenure.key(turn), &tenure.value())?;
     }
     if row.is_blank() {
         block.take(place);
     } else {
-        block.set(place, row.into_value(location));
+        block.set(place, row.into_value(&location));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use sled::IVec;
 use super::block::{self, Block};
 use super::codec::{self, Corrupt};
 use super::database::{Database, Fault, Tree, fenced};
-use super::fold::{Generation, apply, place};
+use super::fold::{Change, Generation, apply, place};
 use super::row::{self, Row};
 
 /// What loading found.
@@ -61,7 +61,7 @@ const THREADS_MAX: usize = 4;
 /// order. `fresh` are the turns that are not folded.
 pub(super) fn load(
     database: &Database,
-    fresh: &Generation,
+    fresh: &Generation<'_>,
     restore: impl FnMut(Record),
 ) -> Result<Loaded, Fault> {
     let (_, newest) = fenced(|| database.folded())?;
@@ -156,13 +156,13 @@ fn records(key: &[u8], frames: &[u8]) -> Result<(Location, Vec<Record>), Corrupt
 }
 
 /// Rows and newer turns on their way to the book.
-struct Merge<'a, F: Iterator<Item = &'a [(u64, Record)]>, R> {
+struct Merge<'a, F: Iterator<Item = &'a [Change<'a>]>, R> {
     fresh: core::iter::Peekable<F>,
     loaded: Loaded,
     restore: R,
 }
 
-impl<'a, F: Iterator<Item = &'a [(u64, Record)]>, R: FnMut(Record)> Merge<'a, F, R> {
+impl<'a, F: Iterator<Item = &'a [Change<'a>]>, R: FnMut(Record)> Merge<'a, F, R> {
     fn all(&mut self, database: &Database, received: &Receiver<Read>) -> Result<(), Fault> {
         let mut waiting = BTreeMap::new();
         let mut next = 1;
@@ -201,10 +201,10 @@ impl<'a, F: Iterator<Item = &'a [(u64, Record)]>, R: FnMut(Record)> Merge<'a, F,
         records: Vec<Record>,
     ) -> Result<(), Fault> {
         // Rows that the store does not have yet, between those that it has.
-        while let Some(new) = self.fresh.next_if(|new| place(new) < location) {
+        while let Some(new) = self.fresh.next_if(|new| place(new) < *location) {
             self.changed(Row::default(), new);
         }
-        match self.fresh.next_if(|own| place(own) == location) {
+        match self.fresh.next_if(|own| place(own) == *location) {
             None => records.into_iter().for_each(|record| self.emit(record)),
             Some(own) => {
                 let value = fenced(|| database.row(&location.key()))?;
@@ -220,9 +220,9 @@ impl<'a, F: Iterator<Item = &'a [(u64, Record)]>, R: FnMut(Record)> Merge<'a, F,
         fenced(|| database.set_aside(Tree::Leases, key, why))
     }
 
-    fn changed(&mut self, mut row: Row, changes: &[(u64, Record)]) {
-        apply(&mut row, changes.iter().cloned(), |_, _| {});
-        row.into_records(place(changes)).for_each(|record| self.emit(record));
+    fn changed(&mut self, mut row: Row, changes: &[Change<'_>]) {
+        apply(&mut row, changes, |_, _| {});
+        row.into_records(&place(changes)).for_each(|record| self.emit(record));
     }
 
     fn emit(&mut self, record: Record) {

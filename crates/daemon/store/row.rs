@@ -3,10 +3,11 @@
 //! Folding is a pure function: `Row::apply(record)` gives at most one tenure that has ended.
 //! A row knows the turn that it was last changed by, so that folding a record twice does nothing.
 
-use leasehold_dhcp::record::{Binding, Change, Location, Records};
+use leasehold_dhcp::record::{self, Binding, Change, Kind, Location, Records};
 use leasehold_dhcp::{Mac, Record, Wall};
 
 use super::codec::{self, Corrupt};
+use super::fold;
 
 /// How a tenure ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,20 +248,32 @@ impl Row {
     }
 }
 
-/// A sealed row after changes that only renew it, made from its octets; `None` if there is more to
-/// it, and the row has to be taken apart.
-pub(super) fn renewed_value(value: &[u8], changes: &[(u64, Record)]) -> Option<Vec<u8>> {
-    let (sequence, record) = changes.last()?;
-    let renewal = |record: &Record| matches!(record.change, Change::Renewed { .. });
-    let Change::Renewed { lease_time } = record.change else { return None };
-    let (known, rest) = codec::number(codec::body(value).ok()?).ok()?;
-    let (since, frames) = codec::number(rest).ok()?;
-    if !changes.iter().all(|(turn, record)| *turn > known && renewal(record)) {
+/// A sealed row after changes that bind it first or only renew it, made from the octets of both;
+/// `None` if there is more to it, and the row has to be taken apart.
+pub(super) fn plain_value(kept: &[u8], changes: &[fold::Change<'_>]) -> Option<Vec<u8>> {
+    let (known, since, frame, renewals) = match changes {
+        [bound, renewals @ ..] if kept.is_empty() && bound.framed.kind() == Kind::Bound => {
+            (0, bound.framed.at().0, bound.framed.frame(), renewals)
+        }
+        renewals => {
+            let (known, rest) = codec::number(codec::body(kept).ok()?).ok()?;
+            let (since, frame) = codec::number(rest).ok()?;
+            (known, since, frame, renewals)
+        }
+    };
+    let renews = |change: &fold::Change<'_>| matches!(change.framed.kind(), Kind::Renewed(_));
+    if !renewals.iter().all(renews) || changes.iter().any(|change| change.turn <= known) {
         return None;
     }
-    let mut frame = frames.to_vec();
-    leasehold_dhcp::record::renew(&mut frame, record.at, lease_time)
-        .then(|| codec::seal(&[&sequence.to_be_bytes(), &since.to_be_bytes(), &frame]))
+    let mut frame = frame.to_vec();
+    if let Some(last) = renewals.last()
+        && let Kind::Renewed(lease_time) = last.framed.kind()
+        && !record::renew(&mut frame, last.framed.at(), lease_time)
+    {
+        return None;
+    }
+    let turn = changes.last()?.turn;
+    Some(codec::seal(&[&turn.to_be_bytes(), &since.to_be_bytes(), &frame]))
 }
 
 /// The frames in a sealed row: the records that rebuild its state in the engine.
@@ -350,9 +363,16 @@ fn same_client(one: &Binding, other: &Binding) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::fold::apply;
     use super::*;
-    use crate::store::tests::any_record;
+    use crate::store::tests::{any_record, encoded};
     use proptest::prelude::*;
+
+    /// A turn each.
+    fn changes(records: &Records, first: u64) -> Vec<fold::Change<'_>> {
+        let framed = record::framed(records.bytes()).map(Result::unwrap);
+        (first..).zip(framed).map(|(turn, framed)| fold::Change { turn, framed }).collect()
+    }
 
     fn at_one_address(mut records: Vec<Record>) -> Vec<Record> {
         for (index, record) in records.iter_mut().enumerate() {
@@ -394,24 +414,25 @@ mod tests {
         }
 
         #[test]
-        fn renewed_octets_are_those_of_a_renewed_row(
-            before in prop::collection::vec(any_record(), 0..10),
-            times in prop::collection::vec((1u64..1 << 40, any::<u32>()), 1..4),
+        fn plain_octets_are_those_of_a_row_that_was_taken_apart(
+            before in prop::collection::vec(any_record(), 0..6),
+            records in prop::collection::vec(any_record(), 1..4),
+            times in prop::collection::vec((1u64..1 << 40, any::<u32>()), 0..4),
         ) {
             let location = Location::main([10, 0, 0, 1].into());
-            let (row, _) = fold(&at_one_address(before));
-            let mut straight = row.clone();
-            let mut changes = Vec::new();
-            for (turn, (at, lease_time)) in (row.sequence() + 1..).zip(times) {
-                let change = Change::Renewed { lease_time };
-                let location = location.clone();
-                changes.push((turn, Record { location, at: Wall(at), change }));
-            }
-            for (turn, record) in changes.clone() {
-                straight.apply(turn, record);
-            }
-            if let Some(value) = renewed_value(&row.into_value(&location), &changes) {
-                prop_assert_eq!(value, straight.into_value(&location));
+            let (mut row, _) = fold(&at_one_address(before));
+            let kept = if row.is_blank() { Vec::new() } else { row.clone().into_value(&location) };
+            let renewal = |(at, lease_time)| Record {
+                location: location.clone(),
+                at: Wall(at),
+                change: Change::Renewed { lease_time },
+            };
+            let records = at_one_address(records).into_iter().chain(times.into_iter().map(renewal));
+            let records = encoded(&records.collect::<Vec<_>>());
+            let changes = changes(&records, row.sequence() + 1);
+            apply(&mut row, &changes, |_, _| {});
+            if let Some(value) = plain_value(&kept, &changes) {
+                prop_assert_eq!(value, row.into_value(&location));
             }
         }
 
@@ -446,17 +467,25 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_row_is_renewed_in_its_octets() {
+    fn what_is_bound_and_renewed_is_written_by_octets() {
         let location = Location::main([10, 0, 0, 1].into());
         let record = |at, change| Record { location: location.clone(), at: Wall(at), change };
-        let mut row = Row::default();
-        row.apply(1, record(1_700_000_000, Change::Bound(Box::default())));
+        let bound = record(1_700_000_000, Change::Bound(Box::default()));
         let renewal = record(1_700_000_600, Change::Renewed { lease_time: 600 });
-        let changes = [(2, renewal.clone())];
-        let value = renewed_value(&row.clone().into_value(&location), &changes);
-        row.apply(2, renewal);
-        assert_eq!(value, Some(row.clone().into_value(&location)));
+        let mut row = Row::default();
+        row.apply(1, bound.clone());
+        let kept = row.clone().into_value(&location);
+        let alone = encoded(core::slice::from_ref(&bound));
+        assert_eq!(plain_value(&[], &changes(&alone, 1)), Some(kept.clone()));
+        row.apply(2, renewal.clone());
+        let renewed = Some(row.clone().into_value(&location));
+        let together = encoded(&[bound, renewal.clone()]);
+        assert_eq!(plain_value(&[], &changes(&together, 1)), renewed);
+        let renewal = encoded(&[renewal]);
+        assert_eq!(plain_value(&kept, &changes(&renewal, 2)), renewed);
+        // Folded once more after a crash.
+        assert_eq!(plain_value(&kept, &changes(&renewal, 1)), None);
         row.apply(3, record(1_700_000_700, Change::Released));
-        assert_eq!(renewed_value(&row.into_value(&location), &changes), None);
+        assert_eq!(plain_value(&row.into_value(&location), &changes(&renewal, 4)), None);
     }
 }

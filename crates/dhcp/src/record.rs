@@ -9,7 +9,7 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::net::Ipv4Addr;
 
-pub use self::bytes::{Corrupt, Records, decode_all, renew};
+pub use self::bytes::{Corrupt, Framed, Kind, Records, decode_all, framed, renew};
 pub use self::fold::Folded;
 use crate::link::Mac;
 use crate::time::Wall;

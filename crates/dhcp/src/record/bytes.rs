@@ -116,17 +116,91 @@ impl Records {
 }
 
 /// Reads frames until the bytes end or are corrupt; after a corrupt one nothing follows.
-pub fn decode_all(mut bytes: &[u8]) -> impl Iterator<Item = Result<Record, Corrupt>> + '_ {
+pub fn decode_all(bytes: &[u8]) -> impl Iterator<Item = Result<Record, Corrupt>> + '_ {
+    each(bytes).map(|read| read.map(|(_, record)| Record::from(record)))
+}
+
+/// The same, for those who take most records by their frames.
+pub fn framed(bytes: &[u8]) -> impl Iterator<Item = Result<Framed<'_>, Corrupt>> {
+    each(bytes).map(|read| read.map(|(frame, record)| Framed::new(frame, &record)))
+}
+
+fn each(mut bytes: &[u8]) -> impl Iterator<Item = Result<(&[u8], RecordRef<'_>), Corrupt>> {
     core::iter::from_fn(move || {
         if bytes.is_empty() {
             return None;
         }
+        let start = bytes;
         let record = frame(&mut bytes);
         if record.is_err() {
             bytes = &[];
         }
-        Some(record)
+        let length = start.len() - bytes.len();
+        Some(record.map(|record| (&start[..length], record)))
     })
+}
+
+/// A record in its frame: where and when it is read, the rest when it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Framed<'a> {
+    space: &'a str,
+    address: Ipv4Addr,
+    at: Wall,
+    kind: Kind,
+    frame: &'a [u8],
+}
+
+/// What a store can do by octets alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// [`Change::Bound`].
+    Bound,
+    /// [`Change::Renewed`], with its lease time.
+    Renewed(u32),
+    /// Any other.
+    Other,
+}
+
+impl<'a> Framed<'a> {
+    fn new(frame: &'a [u8], record: &RecordRef<'a>) -> Self {
+        let &RecordRef { space, address, at, change } = record;
+        let kind = match change {
+            ChangeRef::Bound(_) => Kind::Bound,
+            ChangeRef::Renewed { lease_time } => Kind::Renewed(lease_time),
+            _ => Kind::Other,
+        };
+        Self { space, address, at, kind, frame }
+    }
+
+    /// The address space and the address: the parts of its [`Location`].
+    #[must_use]
+    pub fn place(&self) -> (&'a str, Ipv4Addr) {
+        (self.space, self.address)
+    }
+
+    /// When.
+    #[must_use]
+    pub fn at(&self) -> Wall {
+        self.at
+    }
+
+    /// What happened, as far as it can be seen from outside.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Its octets, which [`decode_all`] reads.
+    #[must_use]
+    pub fn frame(&self) -> &'a [u8] {
+        self.frame
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn record(&self) -> Record {
+        frame(&mut { self.frame }).map(Record::from).expect("it was read when this was made")
+    }
 }
 
 /// Makes a frame that binds a lease say another time and another lease time, where it stands.
@@ -296,14 +370,56 @@ fn text(out: &mut Vec<u8>, octets: &[u8]) {
     out.extend_from_slice(octets);
 }
 
-fn frame(bytes: &mut &[u8]) -> Result<Record, Corrupt> {
+/// [`Record`] without its allocations.
+#[derive(Clone, Copy, Debug)]
+struct RecordRef<'a> {
+    space: &'a str,
+    address: Ipv4Addr,
+    at: Wall,
+    change: ChangeRef<'a>,
+}
+
+impl From<RecordRef<'_>> for Record {
+    fn from(record: RecordRef<'_>) -> Self {
+        let RecordRef { space, address, at, change } = record;
+        Self { location: Location { space: space.into(), address }, at, change: change.into() }
+    }
+}
+
+impl From<ChangeRef<'_>> for Change {
+    fn from(change: ChangeRef<'_>) -> Self {
+        match change {
+            ChangeRef::Bound(binding) => Self::Bound(Box::new(Binding {
+                lease_time: binding.lease_time,
+                server: binding.server.into(),
+                htype: binding.htype,
+                chaddr: binding.chaddr.into(),
+                client_id: binding.client_id.into(),
+                host_name: binding.host_name.into(),
+                class_id: binding.class_id.into(),
+                giaddr: binding.giaddr,
+                relay_agent: binding.relay_agent.into(),
+                nonce: binding.nonce.into(),
+            })),
+            ChangeRef::Renewed { lease_time } => Self::Renewed { lease_time },
+            ChangeRef::Released => Self::Released,
+            ChangeRef::Expired => Self::Expired,
+            ChangeRef::Removed => Self::Removed,
+            ChangeRef::Quarantined { seconds, by, declined } => {
+                Self::Quarantined { seconds, by, declined }
+            }
+        }
+    }
+}
+
+fn frame<'a>(bytes: &mut &'a [u8]) -> Result<RecordRef<'a>, Corrupt> {
     let length = usize::from(u16::from_be_bytes(array(bytes)?));
     let mut body = bytes.split_off(..length).ok_or(Corrupt::Truncated)?;
     let record = decode(&mut body)?;
     if body.is_empty() { Ok(record) } else { Err(Corrupt::Shape) }
 }
 
-fn decode(bytes: &mut &[u8]) -> Result<Record, Corrupt> {
+fn decode<'a>(bytes: &mut &'a [u8]) -> Result<RecordRef<'a>, Corrupt> {
     let [head] = array(bytes)?;
     if head >> 4 != VERSION {
         return Err(Corrupt::Version(head >> 4));
@@ -312,23 +428,23 @@ fn decode(bytes: &mut &[u8]) -> Result<Record, Corrupt> {
     let address = Ipv4Addr::from(array::<4>(bytes)?);
     let at = Wall(number(bytes)?);
     let change = match head & 0x0f {
-        BOUND => Change::Bound(Box::new(binding(bytes)?)),
-        RENEWED => Change::Renewed { lease_time: u32::from_be_bytes(array(bytes)?) },
-        RELEASED => Change::Released,
-        EXPIRED => Change::Expired,
-        REMOVED => Change::Removed,
+        BOUND => ChangeRef::Bound(binding(bytes)?),
+        RENEWED => ChangeRef::Renewed { lease_time: u32::from_be_bytes(array(bytes)?) },
+        RELEASED => ChangeRef::Released,
+        EXPIRED => ChangeRef::Expired,
+        REMOVED => ChangeRef::Removed,
         QUARANTINED => {
             let seconds = u32::from_be_bytes(array(bytes)?);
             let [flags] = array(bytes)?;
             let by = if flags & WITH_MAC == 0 { None } else { Some(Mac(array(bytes)?)) };
-            Change::Quarantined { seconds, by, declined: flags & DECLINED != 0 }
+            ChangeRef::Quarantined { seconds, by, declined: flags & DECLINED != 0 }
         }
         kind => return Err(Corrupt::Kind(kind)),
     };
-    Ok(Record { location: Location { space, address }, at, change })
+    Ok(RecordRef { space, address, at, change })
 }
 
-fn binding(bytes: &mut &[u8]) -> Result<Binding, Corrupt> {
+fn binding<'a>(bytes: &mut &'a [u8]) -> Result<BindingRef<'a>, Corrupt> {
     let lease_time = u32::from_be_bytes(array(bytes)?);
     let server = name(bytes)?;
     let [htype] = array(bytes)?;
@@ -336,23 +452,23 @@ fn binding(bytes: &mut &[u8]) -> Result<Binding, Corrupt> {
     if chaddr.len() > 16 {
         return Err(Corrupt::Shape);
     }
-    let mut binding = Binding {
+    let mut binding = BindingRef {
         lease_time,
         server,
         htype,
-        chaddr: chaddr.into(),
-        client_id: octets(bytes)?.into(),
+        chaddr,
+        client_id: octets(bytes)?,
         host_name: name(bytes)?,
-        class_id: octets(bytes)?.into(),
+        class_id: octets(bytes)?,
         giaddr: Ipv4Addr::UNSPECIFIED,
-        relay_agent: octets(bytes)?.into(),
-        nonce: Box::default(),
+        relay_agent: octets(bytes)?,
+        nonce: &[],
     };
     if !binding.relay_agent.is_empty() {
         binding.giaddr = Ipv4Addr::from(array::<4>(bytes)?);
     }
     if !bytes.is_empty() {
-        binding.nonce = octets(bytes)?.into();
+        binding.nonce = octets(bytes)?;
     }
     if !bytes.is_empty() && binding.relay_agent.is_empty() {
         binding.giaddr = Ipv4Addr::from(array::<4>(bytes)?);
@@ -387,6 +503,6 @@ fn octets<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], Corrupt> {
     bytes.split_off(..length).ok_or(Corrupt::Truncated)
 }
 
-fn name(bytes: &mut &[u8]) -> Result<Box<str>, Corrupt> {
-    core::str::from_utf8(octets(bytes)?).map(Into::into).map_err(|_| Corrupt::Text)
+fn name<'a>(bytes: &mut &'a [u8]) -> Result<&'a str, Corrupt> {
+    core::str::from_utf8(octets(bytes)?).map_err(|_| Corrupt::Text)
 }

@@ -52,6 +52,19 @@ fn bytes_give_the_record_back() {
     all.iter().for_each(|record| records.push(record));
     assert_eq!(records.len(), all.len());
     assert_eq!(records.iter().collect::<Vec<_>>(), all);
+    let framed: Vec<_> = framed(records.bytes()).map(Result::unwrap).collect();
+    assert_eq!(framed.iter().map(Framed::record).collect::<Vec<_>>(), all);
+    assert_eq!(framed.iter().map(Framed::frame).collect::<Vec<_>>().concat(), records.bytes());
+    for (framed, record) in framed.iter().zip(all) {
+        let Record { location: Location { space, address }, at, change } = record;
+        assert_eq!((framed.place(), framed.at()), ((&*space, address), at));
+        let kind = match change {
+            Change::Bound(_) => Kind::Bound,
+            Change::Renewed { lease_time } => Kind::Renewed(lease_time),
+            _ => Kind::Other,
+        };
+        assert_eq!(framed.kind(), kind);
+    }
 }
 
 #[test]
