@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 use leasehold_dhcp::config::{Config, Relay};
 use leasehold_dhcp::input::{Start, StoreState};
 use leasehold_dhcp::order::{Answer, Order, OrderId};
-use leasehold_dhcp::{Engine, IfIndex, Input, Interfaces, Location, Now, Outbox, Turn, Wall};
+use leasehold_dhcp::{
+    Engine, IfIndex, Input, Interfaces, Location, Now, Outbox, Promises, Turn, Wall,
+};
 use leasehold_pool::{Plan, PlanError, Pools};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -165,7 +167,11 @@ fn run(
                 Ok(plane) => {
                     let (config, leases) = (plane.in_force.subscribe(), plane.leases.clone());
                     let _ = started.send(Ok((plane.store.historian(), config, leases)));
-                    plane.work().await;
+                    // As a task: tokio interrupts its wait by a system call for what is none.
+                    let ended = tokio::spawn(plane.work()).await;
+                    if let Err(bug) = ended {
+                        std::panic::resume_unwind(bug.into_panic());
+                    }
                 }
                 Err(error) => drop(started.send(Err(error))),
             }
@@ -367,7 +373,7 @@ impl Plane {
         let (prompt, turn) = self.outbox.seal();
         let refused = self.commit(turn);
         if !prompt.replies().is_empty() {
-            self.sockets.send(prompt.replies());
+            self.sockets.send([prompt.replies()]);
         }
         self.outbox.recycle_prompt(prompt);
         for probe in self.outbox.probes() {
@@ -406,7 +412,7 @@ impl Plane {
     fn give_up(&mut self, turn: Turn) {
         self.handle(Input::Abandoned(turn.abandon()));
         let (prompt, turn) = self.outbox.seal();
-        self.sockets.send(prompt.replies());
+        self.sockets.send([prompt.replies()]);
         if !turn.is_empty() {
             tracing::error!("an abandoned turn led to promises: they are dropped");
         }
@@ -416,11 +422,14 @@ impl Plane {
     fn outcome(&mut self, outcome: Outcome) {
         match outcome {
             Outcome::Durable { through, proof } => {
-                while self.pending.front().is_some_and(|(turn, _)| turn.sequence() <= through) {
-                    let Some((turn, since)) = self.pending.pop_front() else { break };
+                let ended = self.pending.partition_point(|(turn, _)| turn.sequence() <= through);
+                let mut released = Vec::with_capacity(ended);
+                for (turn, since) in self.pending.drain(..ended) {
                     self.commits.note(since.elapsed());
-                    let mut promises = turn.release(&proof);
-                    self.sockets.send(promises.replies());
+                    released.push(turn.release(&proof));
+                }
+                self.sockets.send(released.iter().map(Promises::replies));
+                for mut promises in released {
                     let answers: Vec<_> = promises.answers().collect();
                     answers.into_iter().for_each(|(order, answer)| self.answer(order, answer));
                     self.outbox.recycle_promises(promises);

@@ -196,9 +196,12 @@ impl Sockets {
     }
 
     /// Waits until something may have arrived.
-    pub async fn ready(&self) -> io::Result<()> {
-        self.wait.readable().await?.retain_ready();
-        Ok(())
+    pub fn ready(&self) -> impl Future<Output = io::Result<()>> + Send {
+        let wait = &self.wait;
+        async {
+            wait.readable().await?.retain_ready();
+            Ok(())
+        }
     }
 
     /// Reads at most about `most` packets without waiting; gives what they hold to `each`. Zero
@@ -258,23 +261,24 @@ impl Sockets {
     }
 
     /// Sends replies: those on links as frames of our own making, the others through the kernel.
-    pub fn send(&mut self, batch: &Batch) {
+    pub fn send<'a>(&mut self, batches: impl IntoIterator<Item = &'a Batch> + Clone) {
+        let replies = || batches.clone().into_iter().flat_map(Batch::iter);
         let Self { headers, sender, port, .. } = self;
         headers.clear();
-        headers.extend(batch.iter().map(|(to, payload)| match to {
+        headers.extend(replies().map(|(to, payload)| match to {
             Destination::Link { source, target, .. } => {
                 frame::headers(SocketAddrV4::new(source, *port), target, payload)
             }
             Destination::Routed { .. } => None,
         }));
-        let frames = batch.iter().zip(&*headers).filter_map(|((to, payload), header)| match to {
+        let frames = replies().zip(&*headers).filter_map(|((to, payload), header)| match to {
             Destination::Link { interface, mac, .. } => {
                 let to = To::Link(packet::station(interface, mac));
                 Some(Sending { to, header: header.as_ref()?, payload })
             }
             Destination::Routed { .. } => None,
         });
-        let datagrams = batch.iter().filter_map(|(to, payload)| match to {
+        let datagrams = replies().filter_map(|(to, payload)| match to {
             Destination::Link { .. } => None,
             Destination::Routed { source, target } => {
                 Some(Sending { to: To::Inet(target, source), header: &[], payload })
