@@ -307,6 +307,8 @@ def closing():
 - The link is a pair of virtual interfaces in one kernel. Network cards, switches and real relays
   cost time that all servers would share.
 - Server and load share caches, memory and disk, and perhaps the two threads of one core.
+- Where answers are waited for, the load polls (`--spin`): one that sleeps is woken by the server's
+  own system calls, in the server's time, the more often the less the server sends at once.
 - The disk is this machine's. A sync of a disk with a battery takes as long as here or less, one
   of a cheap SSD or of a network volume ten times as long; servers that sync per client suffer most.
 - No server was tuned beyond its documentation's basics. Kea has several threads in later versions,
