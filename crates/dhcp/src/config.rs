@@ -251,7 +251,8 @@ pub struct Settings {
     pub offer_scarce_ms: u32,
     /// Milliseconds that a probe waits for an answer.
     pub probe_ms: u32,
-    /// Probes a second at most. Offers beyond are made without one, unless the store is suspect.
+    /// Probes a second at most, of which no source of clients takes what others need. Offers beyond
+    /// are made without one, unless the store is suspect.
     pub probes_per_second: u32,
     /// Seconds that an address is out of use after its first conflict; it doubles with each.
     pub quarantine: u32,

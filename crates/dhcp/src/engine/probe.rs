@@ -10,6 +10,7 @@ use super::book::LeaseId;
 use super::exchange::Exchange;
 use super::lease::{State, Step};
 use super::lifecycle::Found;
+use super::supply::Source;
 use crate::event::{Event, Silence};
 use crate::input::{Datagram, ProbeAnswer};
 use crate::link::{IfIndex, Mac};
@@ -59,10 +60,17 @@ struct Bucket {
     /// Thousandths of probes that may be sent.
     tokens: u64,
     filled_at: Option<Boottime>,
+    /// Probes for each source in the second that began at `counts_from`.
+    taken: BTreeMap<Source, u32>,
+    counts_from: Boottime,
 }
 
+/// A source that has had this part of a second's probes leaves half of them to the others.
+const SHARE: u32 = 8;
+
 impl Bucket {
-    fn take(&mut self, now: Boottime, per_second: u32) -> bool {
+    /// Whether one more may be sent, for a client of a source if it is for one.
+    fn take(&mut self, now: Boottime, per_second: u32, source: Option<Source>) -> bool {
         let full = u64::from(per_second) * 1000;
         let gained = match self.filled_at {
             None => full,
@@ -70,9 +78,19 @@ impl Bucket {
         };
         self.tokens = self.tokens.saturating_add(gained).min(full);
         self.filled_at = Some(now);
-        let taken = self.tokens >= 1000;
-        self.tokens -= if taken { 1000 } else { 0 };
-        taken
+        if now.0.saturating_sub(self.counts_from.0) >= 1000 {
+            self.taken.clear();
+            self.counts_from = now;
+        }
+        let taken = source.map(|source| self.taken.entry(source).or_default());
+        let is_share = taken.as_ref().is_none_or(|taken| **taken < per_second.div_ceil(SHARE));
+        let kept = if is_share { 0 } else { full / 2 };
+        let may_send = self.tokens >= 1000 + kept;
+        if may_send {
+            self.tokens -= 1000;
+            taken.into_iter().for_each(|taken| *taken += 1);
+        }
+        may_send
     }
 }
 
@@ -109,7 +127,7 @@ impl Probes {
 
     /// Whether one more probe may be sent on an interface; it counts as sent.
     pub(super) fn may_ask(&mut self, interface: IfIndex, now: Boottime, per_second: u32) -> bool {
-        !self.is_suspended(interface, now) && self.bucket.take(now, per_second)
+        !self.is_suspended(interface, now) && self.bucket.take(now, per_second, None)
     }
 
     pub(super) fn is_suspended(&self, interface: IfIndex, now: Boottime) -> bool {
@@ -172,8 +190,9 @@ impl Engine {
             return Err(Silence::Conflict);
         }
         let settings = &exchange.config.settings;
+        let source = Some(self.book.get(id).source);
         let may_wait = self.probes.waiting.len() < WAITING_MAX
-            && self.probes.bucket.take(now, settings.probes_per_second);
+            && self.probes.bucket.take(now, settings.probes_per_second, source);
         if !may_wait {
             if is_suspect {
                 self.give_up(id);

@@ -118,3 +118,23 @@ fn dur_07_offers_to_one_port_make_room_when_the_pool_is_empty() {
     // What a port holds that has no more than four is its own.
     world.silent(&plugged(5, b"q5").discover());
 }
+
+/// Probes are for all: a port that floods goes without before the others do.
+#[test]
+fn dur_07_a_flood_behind_one_port_leaves_probes_to_the_others() {
+    let mut config = config();
+    config.servers[2].conflict_detection = true;
+    config.settings.probes_per_second = 40;
+    let mut world = World::with(config);
+    let flood = |world: &mut World, numbers: core::ops::Range<u32>| {
+        numbers.filter(|&number| world.send(&plugged(number, b"p1").discover()).is_empty()).count()
+    };
+    assert_eq!(flood(&mut world, 100..150), 20, "half of the probes are for others");
+    let is_probed =
+        |world: &mut World, number, port| world.send(&plugged(number, port).discover()).is_empty();
+    assert!(is_probed(&mut world, 1, b"p2") && is_probed(&mut world, 2, b"p3"));
+    // A second later there are as many again, and what was had does not count any more.
+    world.pass(seconds(1));
+    assert_eq!(flood(&mut world, 200..250), 20);
+    assert!(is_probed(&mut world, 3, b"p2"));
+}
