@@ -208,6 +208,7 @@ impl History {
                 (Some(Kind::Ack), true) => &mut reached.promises,
                 (Some(Kind::Ack), false) => &mut reached.prompt_acks,
                 (Some(Kind::Nak), _) => &mut reached.naks,
+                (Some(Kind::LeaseActive), _) => &mut reached.informed,
                 _ => return,
             },
             What::Sent { message, .. } => match message.kind {

@@ -5,6 +5,7 @@ use core::fmt;
 use crate::client::{ClientId, Mischief};
 use crate::disk::Sickness;
 use crate::network::Weather;
+use crate::query::Query;
 use crate::site::SiteChange;
 use crate::topology::LinkId;
 
@@ -60,6 +61,8 @@ pub enum Incident {
     Reconfigure(SiteChange),
     /// The administrator takes a client's lease away; the client is not told.
     RemoveLease(ClientId),
+    /// A relay asks who has an address, or what a client has (RFC 4388).
+    Query(LinkId, Query),
     /// Everything that was broken is mended, nobody is rude any more, and nothing else befalls.
     Calm,
 }
@@ -122,6 +125,7 @@ impl fmt::Display for Incident {
             Self::Weather(weather) => write!(f, "the network changes: {weather}"),
             Self::Reconfigure(change) => write!(f, "configuration: {change}"),
             Self::RemoveLease(client) => write!(f, "the lease of {client} is removed"),
+            Self::Query(link, query) => write!(f, "the relay of {link} asks {query}"),
             Self::Calm => f.write_str("calm"),
         }
     }

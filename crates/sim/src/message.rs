@@ -25,6 +25,7 @@ pub(crate) const CLIENT_ID: u8 = 61;
 pub(crate) const RAPID_COMMIT: u8 = 80;
 pub(crate) const FQDN: u8 = 81;
 pub(crate) const RELAY_AGENT: u8 = 82;
+pub(crate) const ASSOCIATED_IP: u8 = 92;
 pub(crate) const IPV6_ONLY_PREFERRED: u8 = 108;
 
 /// Option 53.
@@ -38,10 +39,15 @@ pub(crate) enum Kind {
     Nak,
     Release,
     Inform,
+    ForceRenew,
+    LeaseQuery,
+    LeaseUnassigned,
+    LeaseUnknown,
+    LeaseActive,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 13] = [
         Self::Discover,
         Self::Offer,
         Self::Request,
@@ -50,9 +56,14 @@ impl Kind {
         Self::Nak,
         Self::Release,
         Self::Inform,
+        Self::ForceRenew,
+        Self::LeaseQuery,
+        Self::LeaseUnassigned,
+        Self::LeaseUnknown,
+        Self::LeaseActive,
     ];
 
-    fn code(self) -> u8 {
+    pub(crate) fn code(self) -> u8 {
         self as u8 + 1
     }
 
@@ -72,6 +83,11 @@ impl fmt::Display for Kind {
             Self::Nak => "NAK",
             Self::Release => "RELEASE",
             Self::Inform => "INFORM",
+            Self::ForceRenew => "FORCERENEW",
+            Self::LeaseQuery => "LEASEQUERY",
+            Self::LeaseUnassigned => "LEASEUNASSIGNED",
+            Self::LeaseUnknown => "LEASEUNKNOWN",
+            Self::LeaseActive => "LEASEACTIVE",
         })
     }
 }
@@ -171,6 +187,12 @@ impl Message {
     pub(crate) fn address(&self, code: u8) -> Option<Ipv4Addr> {
         let octets: [u8; 4] = self.option(code)?.try_into().ok()?;
         Some(Ipv4Addr::from(octets))
+    }
+
+    /// The addresses that an option holds.
+    pub(crate) fn addresses(&self, code: u8) -> impl Iterator<Item = Ipv4Addr> {
+        let octets = self.option(code).unwrap_or_default();
+        octets.as_chunks().0.iter().map(|octets: &[u8; 4]| Ipv4Addr::from(*octets))
     }
 
     pub(crate) fn seconds(&self, code: u8) -> Option<u32> {

@@ -18,6 +18,7 @@ use crate::disk::Disk;
 use crate::legal::{self, Fault, Heard};
 use crate::loss::{Again, Loss};
 use crate::message::{self, Illegal, Kind, Message};
+use crate::query;
 use crate::site::{Site, SiteChange};
 use crate::topology::{LinkId, Reach, Relays, link_of};
 
@@ -46,6 +47,8 @@ pub enum Rule {
     Store,
     /// A pool's bits are not what book and configuration say.
     Pool,
+    /// A live lease was denied to a relay that asked for it, or told as another client's.
+    Misinformed,
     /// In the calm at the end, a polite client has no address.
     Unbound,
     /// The engine wants to be woken at a moment that is past, again and again.
@@ -75,6 +78,7 @@ impl fmt::Display for Rule {
             Self::Book => f.write_str("the book's indexes disagree"),
             Self::Store => f.write_str("the store is not the promised part of the book"),
             Self::Pool => f.write_str("a pool's bits are not book and reservations"),
+            Self::Misinformed => f.write_str("a relay told that a live lease is none"),
             Self::Unbound => f.write_str("a polite client without an address in the calm"),
             Self::Stuck => f.write_str("a deadline that stays in the past"),
             Self::Panic => f.write_str("a panic"),
@@ -158,6 +162,8 @@ struct StrangersPromise {
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
     asked: BTreeMap<(u32, [u8; 6]), Vec<Asked>>,
+    /// What relays have asked, by transaction.
+    queries: BTreeMap<u32, Message>,
     promises: BTreeMap<ClientId, Promise>,
     strangers: Vec<StrangersPromise>,
     static_changes: Vec<(Moment, SiteChange)>,
@@ -281,6 +287,35 @@ impl Oracle {
         self.removed.insert(address, now);
         self.revoked.extend(clients.iter().map(|client| (client.id, address)));
         self.strangers.retain(|promise| promise.address != address);
+    }
+
+    /// A relay asks.
+    pub(crate) fn queried(&mut self, query: Message) {
+        self.queries.insert(query.xid, query);
+    }
+
+    /// Judges what a relay is told: nothing about a lease that its client would deny.
+    pub(crate) fn informed(
+        &self,
+        reply: &Reply<'_>,
+        view: &View<'_>,
+    ) -> Result<(), (Rule, String)> {
+        let message = reply.message;
+        let query = self.queries.get(&message.xid);
+        let query = query.ok_or_else(|| (Rule::Unasked, name_of(message.kind())))?;
+        query::judge(message, reply.to, query)
+            .map_err(|fault| (Rule::Illegal(fault), name_of(message.kind())))?;
+        let claims = view.clients.iter().filter_map(|client| {
+            let address = query::asked_of(query, client, view.now)?;
+            self.has_claim(client, address, view).then_some((client, address))
+        });
+        for (client, address) in claims {
+            if !query::tells(message, client, address) {
+                let detail = format!("{address} of {}: {}", client.id, name_of(message.kind()));
+                return Err((Rule::Misinformed, detail));
+            }
+        }
+        Ok(())
     }
 
     /// Judges a reply. Tells whose request it answers.
@@ -466,18 +501,9 @@ impl Oracle {
 
     /// Who else has a claim to an address.
     fn claimant(&self, address: Ipv4Addr, identity: &Identity, view: &View<'_>) -> Option<String> {
-        for client in view.clients {
-            let strayed = self.strayed.get(&client.id).is_some_and(|&newest| newest != address);
-            let lost = strayed || self.loss.is_forgotten(client.id, address);
-            if same(&client.identity, identity) || self.is_void(client.id, address) || lost {
-                continue;
-            }
-            let holds = client.lease(view.now).is_some_and(|lease| {
-                lease.address == address && !self.loss.is_over(view.now, client.id, &lease)
-            });
-            if holds || self.is_promised(client, address, view.now) {
-                return Some(client.id.to_string());
-            }
+        let mut others = view.clients.iter().filter(|client| !same(&client.identity, identity));
+        if let Some(owner) = others.find(|client| self.has_claim(client, address, view)) {
+            return Some(owner.id.to_string());
         }
         let stranger = self.strangers.iter().any(|promise| {
             promise.address == address
@@ -485,6 +511,18 @@ impl Oracle {
                 && !same(&promise.identity, identity)
         });
         stranger.then(|| "a rude client".to_owned())
+    }
+
+    fn has_claim(&self, client: &Client, address: Ipv4Addr, view: &View<'_>) -> bool {
+        let strayed = self.strayed.get(&client.id).is_some_and(|&newest| newest != address);
+        let lost = strayed || self.loss.is_forgotten(client.id, address);
+        if self.is_void(client.id, address) || lost {
+            return false;
+        }
+        let holds = client.lease(view.now).is_some_and(|lease| {
+            lease.address == address && !self.loss.is_over(view.now, client.id, &lease)
+        });
+        holds || self.is_promised(client, address, view.now)
     }
 
     fn is_promised(&self, client: &Client, address: Ipv4Addr, now: Moment) -> bool {

@@ -12,7 +12,7 @@ use leasehold_dhcp::{Boottime, Now, Record};
 
 use crate::client::Client;
 use crate::clock::Moment;
-use crate::message::{self, Kind};
+use crate::message::{self, Kind, Message};
 use crate::world::Arrival;
 
 /// A planted bug.
@@ -50,6 +50,8 @@ pub enum Bug {
     LossNotTold,
     /// Nobody hears the answers to probes.
     ProbeUnheard,
+    /// Who asks for a lease is told that nobody has it.
+    QueryDenied,
     /// In the engine: a restart does not take its leases' addresses out of the pools.
     RestoreTakesNothing,
     /// In the engine: an offer is honoured though the address is another's by now.
@@ -60,7 +62,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::AckBeforeCommit,
         Self::AckDespiteFailure,
         Self::FailureNotTold,
@@ -77,6 +79,7 @@ impl Bug {
         Self::ShrinkRemoves,
         Self::LossNotTold,
         Self::ProbeUnheard,
+        Self::QueryDenied,
         Self::RestoreTakesNothing,
         Self::StaleOffer,
         Self::RenewalShortens,
@@ -113,6 +116,7 @@ impl fmt::Display for Bug {
             Self::ShrinkRemoves => "two owners after a shrink",
             Self::LossNotTold => "lost store not told",
             Self::ProbeUnheard => "answered probe not heard",
+            Self::QueryDenied => "live lease denied",
             Self::RestoreTakesNothing => "restore not taking the address",
             Self::StaleOffer => "stale offer honoured",
             Self::RenewalShortens => "renewal shortens the promise",
@@ -171,6 +175,15 @@ pub(crate) fn replay(bug: Option<Bug>, mut records: Vec<Record>) -> Vec<Record> 
         _ => {}
     }
     records
+}
+
+/// A reply as it leaves.
+pub(crate) fn answer(bug: Option<Bug>, mut reply: Message) -> Message {
+    if bug == Some(Bug::QueryDenied) && reply.kind() == Some(Kind::LeaseActive) {
+        reply.options = vec![(message::MESSAGE_TYPE, vec![Kind::LeaseUnassigned.code()])];
+        reply.chaddr = [0; 16];
+    }
+    reply
 }
 
 /// A stranger's message about somebody's address, put into the owner's name.

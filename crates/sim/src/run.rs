@@ -51,12 +51,14 @@ pub struct Reached {
     pub probes: u64,
     /// DECLINEs and RELEASEs that clients sent.
     pub farewells: u64,
+    /// Relays that were told of a lease.
+    pub informed: u64,
 }
 
 impl Reached {
     /// All of them with their names.
     #[must_use]
-    pub fn all(self) -> [(&'static str, u64); 10] {
+    pub fn all(self) -> [(&'static str, u64); 11] {
         [
             ("offers", self.offers),
             ("promises", self.promises),
@@ -68,6 +70,7 @@ impl Reached {
             ("configurations", self.configurations),
             ("probes", self.probes),
             ("farewells", self.farewells),
+            ("relays informed", self.informed),
         ]
     }
 }
@@ -84,6 +87,7 @@ impl core::ops::AddAssign for Reached {
         self.configurations += other.configurations;
         self.probes += other.probes;
         self.farewells += other.farewells;
+        self.informed += other.informed;
     }
 }
 

@@ -18,7 +18,7 @@ use leasehold_pool::{Plan as PoolPlan, Pools};
 
 use crate::client::{ClientId, Identity};
 use crate::site::Site;
-use crate::topology::{LinkId, Reach, Relays, UPLINKS, interface_name};
+use crate::topology::{LinkId, RELAYS, Reach, Relays, UPLINKS, interface_name};
 
 /// A turn on its way to the disk, and the configuration under which it was decided.
 #[derive(Debug)]
@@ -205,7 +205,8 @@ fn configure(site: &Site, links: &[Reach], identities: &[Identity]) -> Config {
             .filter(is_off)
             .map(|&address| Withheld { space: "".into(), addresses: address..=address }),
     );
-    config.settings = Settings { lease_time_min: 1, ..Settings::default() };
+    let leasequery = vec![RELAYS];
+    config.settings = Settings { lease_time_min: 1, leasequery, ..Settings::default() };
     config
 }
 

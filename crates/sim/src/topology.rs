@@ -41,6 +41,9 @@ impl fmt::Display for LinkId {
     }
 }
 
+/// Where all links, and with them their relays, are.
+pub(crate) const RELAYS: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 16);
+
 /// How a link reaches the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {

@@ -7,12 +7,13 @@ use crate::clock::Moment;
 use crate::disk::Sickness;
 use crate::incident::{CrashPoint, Incident};
 use crate::plan::Draft;
+use crate::query::Query;
 use crate::site::{OUTSIDE_FIRST, RANGE_FIRST, SiteChange};
 use crate::topology::LinkId;
 
 pub(crate) type Trouble = fn(&mut Draft, &mut Vec<(Moment, Incident)>);
 
-pub(crate) const TROUBLES: [Trouble; 13] = [
+pub(crate) const TROUBLES: [Trouble; 14] = [
     comings_and_goings,
     moves,
     kills,
@@ -26,6 +27,7 @@ pub(crate) const TROUBLES: [Trouble; 13] = [
     rudeness,
     informs,
     store_losses,
+    queries,
 ];
 
 fn comings_and_goings(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
@@ -231,4 +233,16 @@ fn informs(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
 fn store_losses(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
     let down = draft.random.pick(&[500, 20_000, 200_000]);
     incidents.push((draft.moment(), Incident::LoseStore { down }));
+}
+
+fn queries(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
+    for _ in 0..draft.times(40) {
+        let (link, client) = (draft.link(), draft.client());
+        let query = match draft.random.within(0, 4) {
+            0..=1 => Query::Lease(client),
+            2..=3 => Query::Client(client),
+            _ => Query::Address(link.host(RANGE_FIRST + draft.random.within(0, 30) as u8)),
+        };
+        incidents.push((draft.moment(), Incident::Query(link, query)));
+    }
 }

@@ -11,7 +11,8 @@ use crate::history::What;
 use crate::legal::Heard;
 use crate::message::{self, Kind, Message};
 use crate::oracle::{self, Reply, View};
-use crate::planted::Bug;
+use crate::planted::{self, Bug};
+use crate::query;
 use crate::site::Site;
 use crate::topology::{LinkId, Reach, UPLINKS, link_of, link_on, uplink_address};
 use crate::world::{Arrival, Happening, World};
@@ -58,6 +59,7 @@ impl World<'_> {
             Err(failure) => return self.fail(failure),
         };
         self.history.add(self.now, What::Answered { message: (&message).into(), promised });
+        let message = planted::answer(self.plan.planted, message);
         let reply = Reply { message: &message, promised, octets: payload.len(), to };
         let view = View {
             now: self.now,
@@ -67,6 +69,12 @@ impl World<'_> {
             looks_inside: self.plan.looks_inside,
             site,
         };
+        if query::is_answer(&message) {
+            if let Err(failure) = self.oracle.informed(&reply, &view) {
+                self.fail(failure);
+            }
+            return;
+        }
         if let Err(failure) = self.oracle.judge(&reply, &view) {
             return self.fail(failure);
         }

@@ -320,6 +320,7 @@ impl<'p> World<'p> {
                 self.reconfigure(|site| site.apply(change));
             }
             Incident::RemoveLease(client) => self.remove_lease(client),
+            Incident::Query(link, query) => self.query(link, query),
             Incident::Calm => self.calm(),
         }
     }
