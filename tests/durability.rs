@@ -187,6 +187,34 @@ fn dur_01_every_ack_survives_a_power_cut() {
     println!("seed {seed}: {cuts} cuts, {} ACKs, {} leases kept", owners.seen(), owners.count());
 }
 
+/// An allocation that fails ends the process where it is, which is one more way to be killed.
+#[test]
+fn dur_01_every_ack_survives_the_end_of_memory() {
+    let mut scene = wide_scene();
+    scene.server.start();
+    let mut owners = Owners::default();
+    load(&scene, &mut owners, 1, &|| true);
+    let id = scene.server.process().id();
+    // KiB that it may write to; nothing once it has ended.
+    let memory = || {
+        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmData:"));
+        line.map(|line| line.trim().trim_end_matches(" kB").parse::<u64>().unwrap())
+    };
+    scene.server.process().limit(libc::RLIMIT_DATA, (memory().unwrap() + 1024) << 10);
+    for round in 1..20 {
+        load(&scene, &mut owners, 1 + round * NEWCOMERS, &|| memory().is_some());
+        if memory().is_none() {
+            break;
+        }
+    }
+    scene.server.logged(&["memory allocation of", "failed"]);
+    scene.server.kill();
+    scene.server.start();
+    assert_kept(&scene, owners.iter(), 3_000_000);
+    println!("{} ACKs, {} leases kept", owners.seen(), owners.count());
+}
+
 /// The configuration is read anew while exchanges are under way: nothing is lost, nobody is
 /// refused.
 #[test]
