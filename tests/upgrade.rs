@@ -4,13 +4,16 @@
 mod lab;
 
 use std::collections::BTreeMap;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::thread;
+use std::time::Duration;
 
 use lab::client::Client;
+use lab::crowd::{Crowd, Manners};
 use lab::frame::Envelope;
 use lab::relay::{self, Relay};
 use lab::scene::{CONFIGURATION, SERVER};
-use lab::{Scene, kind};
+use lab::{Curtain, Scene, Tap, kind};
 
 fn kept_scene(configuration: &str) -> Scene {
     let mut scene = Scene::prepared(configuration);
@@ -68,6 +71,58 @@ fn nothing_that_is_sent_between_two_processes_is_lost() {
         let offer = agent.answer(&relayed);
         assert!(offer.is(kind::OFFER));
     }
+}
+
+/// Everybody says everything once: a thousand renew again and again, others come, and five
+/// processes follow each other meanwhile.
+#[test]
+fn a_crowd_does_not_notice() {
+    let configuration = CONFIGURATION
+        .replace("67.9.97.10-67.9.97.254", "10.84.1.0-10.84.254.255")
+        .replace("67.9.97.0/24", "10.84.0.0/16")
+        .replace("gateway = \"67.9.97.1\"", "gateway = \"10.84.0.1\"");
+    let Scene { mut server, tap, server_mac, lab: _lab, clients, .. } = kept_scene(&configuration);
+    server.machine().address("ether-83", "10.84.0.1/16");
+    server.start();
+    let acks = Crowd::new(&tap, 1, 1000).lease();
+    let held: Vec<_> = acks.into_iter().map(|ack| ack.unwrap().yiaddr()).collect();
+    let street = Tap::new(&clients, "eth0");
+    let curtain = Curtain::default();
+    let heard = thread::scope(|scope| {
+        let crowds = scope.spawn(|| {
+            let street = street;
+            let once = Manners { tries: 1, repeat: lab::PATIENCE, ..Manners::default() };
+            let crowd = |first, count| {
+                let mut crowd = Crowd::new(&street, first, count);
+                crowd.manners = once;
+                crowd
+            };
+            let mut first = 2000;
+            let mut heard = 0;
+            while curtain.is_up() {
+                let answers = crowd(1, 1000).renew(&held, server_mac, Ipv4Addr::new(10, 84, 0, 1));
+                for (answer, address) in answers.iter().zip(&held) {
+                    let answer = answer.as_ref().expect("an answer to a renewal");
+                    assert_eq!((answer.kind(), answer.yiaddr()), (kind::ACK, *address));
+                }
+                let acks = crowd(first, 100).lease();
+                assert!(acks.iter().flatten().all(|ack| ack.is(kind::ACK)));
+                assert_eq!(acks.iter().flatten().count(), 100, "who comes is served");
+                first += 100;
+                heard += 1100;
+            }
+            heard
+        });
+        let fall = curtain.falls_with_scope();
+        for _ in 0..5 {
+            thread::sleep(Duration::from_millis(300));
+            assert!(server.terminate().success());
+            server.start();
+        }
+        drop(fall);
+        crowds.join().unwrap()
+    });
+    println!("{heard} exchanges while five processes followed each other");
 }
 
 #[test]

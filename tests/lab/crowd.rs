@@ -9,9 +9,6 @@ use super::frame::{Envelope, Mac};
 use super::message::{Message, Reply, kind};
 use super::tap::Tap;
 
-/// A client waits this long before it repeats itself.
-const REPEAT: Duration = Duration::from_secs(1);
-
 /// One thing to say: how it goes out, and what.
 pub struct Question {
     pub envelope: Envelope,
@@ -31,13 +28,15 @@ pub struct Manners<'a> {
     pub window: usize,
     /// How often a question is put before the client gives up.
     pub tries: u32,
+    /// How long it waits before it repeats itself.
+    pub repeat: Duration,
     /// Asked between answers: shall the crowd go on?
     pub go_on: &'a dyn Fn() -> bool,
 }
 
 impl Default for Manners<'_> {
     fn default() -> Self {
-        Self { window: 64, tries: 15, go_on: &|| true }
+        Self { window: 64, tries: 15, repeat: Duration::from_secs(1), go_on: &|| true }
     }
 }
 
@@ -91,7 +90,7 @@ impl Talk<'_> {
     fn put(&mut self, number: usize, question: Question) {
         let xid = question.message.xid;
         self.tap.send(&question.envelope, &question.message);
-        self.repeats.push_back((Instant::now() + REPEAT, xid, 1));
+        self.repeats.push_back((Instant::now() + self.manners.repeat, xid, 1));
         assert!(self.waiting.insert(xid, (number, question)).is_none(), "xid twice");
     }
 
@@ -105,7 +104,7 @@ impl Talk<'_> {
             let Some((_, question)) = self.waiting.get(&xid) else { continue };
             if tried < self.manners.tries {
                 self.tap.send(&question.envelope, &question.message);
-                self.repeats.push_back((now + REPEAT, xid, tried + 1));
+                self.repeats.push_back((now + self.manners.repeat, xid, tried + 1));
             } else {
                 self.waiting.remove(&xid);
             }
