@@ -105,4 +105,7 @@ fn a_disk_that_turns_read_only() {
     scene.server.logged(&[scene.server.state().to_str().unwrap(), "Read-only file system"]);
     assert_remaining_time(&known, address);
     scene.server.assert_alive();
+    // What sled panics about behind its fence is a line of the log.
+    let log = scene.server.process().output().text();
+    assert!(log.lines().all(|line| !line.starts_with("thread ")), "{log}");
 }

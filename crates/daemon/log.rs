@@ -7,9 +7,12 @@
 
 mod ring;
 
+use core::any::Any;
 use core::fmt::{self, Write as _};
 use std::io::{self, Stderr, Write};
+use std::panic;
 use std::sync::OnceLock;
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use leasehold_routeros::Tree;
@@ -74,8 +77,30 @@ pub fn start(default: &str) -> Log {
         };
         // A second start keeps the first one's log.
         let _ = RELOAD.set(Box::new(reload));
+        tell_panics();
     }
     Log { _guard: guard }
+}
+
+/// A panic is a line like any other: what is caught behind a fence does not look like the end.
+fn tell_panics() {
+    let verbose = panic::take_hook();
+    panic::set_hook(Box::new(move |panicked| {
+        let thread = thread::current();
+        let thread = thread.name().unwrap_or("nameless");
+        let said = said(panicked.payload());
+        let place = panicked.location().map_or_else(String::new, |place| format!(" at {place}"));
+        tracing::error!("thread {thread} panicked{place}: {said}");
+        if std::env::var_os("RUST_BACKTRACE").is_some_and(|wanted| wanted != "0") {
+            verbose(panicked);
+        }
+    }));
+}
+
+/// What a panic has said.
+pub(crate) fn said(panic: &dyn Any) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default()
 }
 
 /// Obeys the rules of `/system/logging`, now and whenever they change.

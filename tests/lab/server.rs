@@ -86,7 +86,7 @@ impl Server {
         if let Some(disk) = &self.disk {
             disk.let_in(&mut command);
         }
-        command.env("NOTIFY_SOCKET", &self.notify_path);
+        command.env("NOTIFY_SOCKET", &self.notify_path).env_remove("RUST_BACKTRACE");
         // The test's directory is its user's alone; and no test may find a system call unlisted.
         command.env("LEASEHOLD_USER", "root").env("LEASEHOLD_UNLISTED_CALLS", "kills");
         command.envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())));

@@ -21,6 +21,7 @@ use leasehold_dhcp::Wall;
 use super::Settings;
 use super::block::{self, Block};
 use super::place::Place;
+use crate::log;
 
 /// Why the store does not do what it should.
 #[derive(Debug)]
@@ -140,11 +141,8 @@ struct Writes {
 
 /// Runs calls into sled; a panic in them is a fault, not the end.
 pub(super) fn fenced<T>(calls: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(calls)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(Fault::Panicked(text.unwrap_or_default()))
-    })
+    let called = catch_unwind(AssertUnwindSafe(calls));
+    called.unwrap_or_else(|panic| Err(Fault::Panicked(log::said(&*panic).to_owned())))
 }
 
 /// How long sled's own threads may keep the lock of a store that was closed just now.
@@ -232,14 +230,15 @@ impl Database {
         self.has_room()?;
         let rows = self.db.open_tree(ROWS)?;
         tracing::info!("store: an earlier version wrote it: its rows are moved into blocks");
-        let mut moved = 0;
         self.put_rows(rows.iter().map(|entry| {
             let (key, value) = entry?;
-            moved += (key.len() + value.len()) as u64;
             Ok((key.to_vec(), value.to_vec()))
         }))?;
-        let live = self.live().saturating_sub(moved);
-        self.writes().live = live;
+        // What was noted is no use: a kill may have come between.
+        let entries = TREES.iter().flat_map(|tree| self.tree(*tree).iter());
+        let octets = entries.map(|entry| entry.map(|(key, value)| key.len() + value.len()));
+        let live = octets.sum::<Result<usize, _>>()?;
+        self.writes().live = live as u64;
         let (through, newest) = self.folded()?;
         self.set_folded(through, newest)?;
         self.sync_unfenced()?;

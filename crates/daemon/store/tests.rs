@@ -523,6 +523,8 @@ fn what_an_earlier_version_wrote_is_read() {
     database.scatter(true);
     drop(database);
     assert_eq!(model(&start(directory.path(), settings()).restored), before);
+    let database = Database::open(&path, &settings()).unwrap();
+    assert_eq!((rows(&database), database.size().unwrap().1), (4, live));
 }
 
 #[test]
