@@ -37,6 +37,8 @@ impl Beside {
         command.arg("--dhcp-range=67.9.97.100,67.9.97.120,1h");
         command.arg(format!("--dhcp-leasefile={}", lab.file("rogue.leases").display()));
         let dnsmasq = Process::start(command);
+        // It hears nothing before it says this.
+        eventually("dnsmasq's start", || dnsmasq.output().text().contains("DHCP, IP range"));
         Some(Self { lab, machine, rogue, dnsmasq })
     }
 
