@@ -381,7 +381,8 @@ impl Engine {
             //= https://www.rfc-editor.org/rfc/rfc4388#section-6.4.2
             //# If there is no valid lease for the IP address, then the server MUST NOT return the
             //# IP Address Lease Time option (option 51).
-            code::LEASE_TIME => Some(seconds_until(now.boottime, lease.deadline)),
+            // Its last second is one: no lease lasts for none.
+            code::LEASE_TIME => Some(seconds_until(now.boottime, lease.deadline).max(1)),
             //= https://www.rfc-editor.org/rfc/rfc4388#section-6.4.2
             //# A request for the Renewal (T1) Time Value option or the Rebinding (T2) Time Value
             //# option in the Parameter Request List of the DHCPLEASEQUERY message MUST be handled

@@ -224,3 +224,14 @@ fn ext_23_a_flood_changes_nothing() {
     }
     assert_eq!((world.disk.len(), world.usage()), (records, usage));
 }
+
+#[test]
+fn ext_23_the_last_second_of_a_lease_is_one() {
+    let mut world = world();
+    let address = world.lease(&Packet::client(1).relayed().option(82, &[1, 1, 7]));
+    let left = world.ask(&by_address(address)).number(51).expect("a time");
+    world.pass(seconds(u64::from(left) - 1));
+    world.now.boottime = world.now.boottime.after(core::time::Duration::from_millis(400));
+    let reply = world.ask(&by_address(address));
+    assert_eq!((reply.kind(), reply.number(51)), (ACTIVE, Some(1)));
+}
