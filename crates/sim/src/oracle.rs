@@ -426,9 +426,11 @@ impl Oracle {
         if !removed && !went_on && !view.disk.has_just_held(address, &asked.identity) {
             return Err((Rule::NotDurable, format!("{address} to {}", asked.sender)));
         }
+        let mut first = None;
         if let Some(exchange) = awaited {
             let until = exchange.began.after(lease);
-            self.promises.insert(client.id, Promise { xid: ack.xid, address, until });
+            let promise = Promise { xid: ack.xid, address, until };
+            first = self.promises.insert(client.id, promise).filter(|it| it.xid == ack.xid);
             let again = Again { address, asked: exchange.began, until: asked.at.after(lease) };
             let was_revoked = self.revoked.remove(&(client.id, address));
             let was_lost = self.loss.known_again(client.id, again, was_revoked);
@@ -440,9 +442,11 @@ impl Oracle {
             }
         }
         self.strangers.retain(|promise| !same(&promise.identity, &asked.identity));
-        if is_own && awaited.is_none() {
+        // Of two ACKs of one exchange with two addresses, the older one may arrive last.
+        let has_two = first.is_some_and(|first| first.address != address);
+        if is_own && (awaited.is_none() || has_two) {
             self.strayed.insert(client.id, address);
-        } else {
+        } else if first.is_none() {
             self.strayed.remove(&client.id);
         }
         if is_rude && awaited.is_none() {
