@@ -103,6 +103,9 @@ impl fmt::Display for Failure {
     }
 }
 
+/// The rule that is broken, and how.
+type Verdict = Result<(), (Rule, String)>;
+
 /// A reply as it leaves the server.
 pub(crate) struct Reply<'a> {
     pub message: &'a Message,
@@ -295,11 +298,7 @@ impl Oracle {
     }
 
     /// Judges what a relay is told: nothing about a lease that its client would deny.
-    pub(crate) fn informed(
-        &self,
-        reply: &Reply<'_>,
-        view: &View<'_>,
-    ) -> Result<(), (Rule, String)> {
+    pub(crate) fn informed(&self, reply: &Reply<'_>, view: &View<'_>) -> Verdict {
         let message = reply.message;
         let query = self.queries.get(&message.xid);
         let query = query.ok_or_else(|| (Rule::Unasked, name_of(message.kind())))?;
@@ -367,12 +366,7 @@ impl Oracle {
         !all.is_empty() && all.iter().all(|asked| asked.heard.rubbish)
     }
 
-    fn offered(
-        &mut self,
-        offer: &Message,
-        asked: &Asked,
-        view: &View<'_>,
-    ) -> Result<(), (Rule, String)> {
+    fn offered(&mut self, offer: &Message, asked: &Asked, view: &View<'_>) -> Verdict {
         let address = offer.yiaddr;
         self.configured(address, asked, view)?;
         if let Some(owner) = self.claimant(address, &asked.identity, view) {
@@ -388,12 +382,7 @@ impl Oracle {
         Ok(())
     }
 
-    fn promised(
-        &mut self,
-        reply: &Reply<'_>,
-        asked: &Asked,
-        view: &View<'_>,
-    ) -> Result<(), (Rule, String)> {
+    fn promised(&mut self, reply: &Reply<'_>, asked: &Asked, view: &View<'_>) -> Verdict {
         let client = &view.clients[usize::from(asked.sender.0)];
         let ack = reply.message;
         let address = ack.yiaddr;
@@ -456,7 +445,7 @@ impl Oracle {
         Ok(())
     }
 
-    fn naked(&self, nak: &Message, asked: &Asked, view: &View<'_>) -> Result<(), (Rule, String)> {
+    fn naked(&self, nak: &Message, asked: &Asked, view: &View<'_>) -> Verdict {
         let client = &view.clients[usize::from(asked.sender.0)];
         let awaited = client.awaits_ack().is_some_and(|exchange| exchange.xid == nak.xid);
         let Some(lease) = client.lease(view.now).filter(|_| awaited) else { return Ok(()) };
@@ -483,12 +472,7 @@ impl Oracle {
         Err((Rule::NakedOwner, format!("{} has {address} for {left} s", client.id)))
     }
 
-    fn configured(
-        &self,
-        address: Ipv4Addr,
-        asked: &Asked,
-        view: &View<'_>,
-    ) -> Result<(), (Rule, String)> {
+    fn configured(&self, address: Ipv4Addr, asked: &Asked, view: &View<'_>) -> Verdict {
         let is =
             |client: ClientId| same(&view.clients[usize::from(client.0)].identity, &asked.identity);
         // A renewal that comes by unicast may have any way behind it: the address tells whose it
