@@ -30,11 +30,8 @@ const SAMPLE: usize = 1_000;
 /// The scenario with room for 260,000 clients, on a server that leaves those alone
 /// whom it does not know: there a lost lease shows.
 fn wide() -> String {
-    CONFIGURATION
+    lab::scene::wide(14, "10.84.1.0-10.87.254.255")
         .replace("lease-time = \"1d\"", "lease-time = \"1d\"\nauthoritative = \"no\"")
-        .replace("67.9.97.10-67.9.97.254", "10.84.1.0-10.87.254.255")
-        .replace("67.9.97.0/24", "10.84.0.0/14")
-        .replace("gateway = \"67.9.97.1\"", "gateway = \"10.84.0.1\"")
 }
 
 fn wide_scene() -> Scene {

@@ -145,12 +145,7 @@ fn dur_07_starvation_by_discovers() {
 /// Known clients renew while datagrams of every bad sort arrive, a million a minute.
 #[test]
 fn dur_07_a_thousand_clients_renew_in_the_storm() {
-    let mut scene = Scene::prepared(
-        &lab::scene::CONFIGURATION
-            .replace("67.9.97.10-67.9.97.254", "10.84.1.0-10.84.254.255")
-            .replace("67.9.97.0/24", "10.84.0.0/16")
-            .replace("gateway = \"67.9.97.1\"", "gateway = \"10.84.0.1\""),
-    );
+    let mut scene = Scene::prepared(&lab::scene::wide(16, "10.84.1.0-10.84.254.255"));
     scene.server.machine().address("ether-83", "10.84.0.1/16");
     scene.server.start();
     let crowd = Crowd::new(&scene.tap, 1, 1000);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use lab::crowd::{Crowd, Manners};
-use lab::scene::{CONFIGURATION, SERVER};
+use lab::scene::{CONFIGURATION, SERVER, wide};
 use lab::{Scene, code, kind};
 
 /// The pool's addresses in the order in which they are given out.
@@ -98,11 +98,7 @@ fn pool_01_the_lowest_address_first_wastes_none() {
 
 #[test]
 fn five_thousand_clients_on_one_link_renew() {
-    let wide = CONFIGURATION
-        .replace("67.9.97.10-67.9.97.254", "10.84.0.10-10.84.31.254")
-        .replace("67.9.97.0/24", "10.84.0.0/16")
-        .replace("gateway = \"67.9.97.1\"", "gateway = \"10.84.0.1\"");
-    let mut scene = Scene::prepared(&wide);
+    let mut scene = Scene::prepared(&wide(16, "10.84.0.10-10.84.31.254"));
     let server = Ipv4Addr::new(10, 84, 0, 1);
     scene.server.machine().address("ether-83", "10.84.0.1/16");
     scene.server.start();

@@ -12,7 +12,7 @@ use lab::client::Client;
 use lab::crowd::{Crowd, Manners};
 use lab::frame::Envelope;
 use lab::relay::{self, Relay};
-use lab::scene::{CONFIGURATION, SERVER};
+use lab::scene::{CONFIGURATION, SERVER, wide};
 use lab::{Curtain, Scene, Tap, kind};
 
 fn kept_scene(configuration: &str) -> Scene {
@@ -77,11 +77,8 @@ fn nothing_that_is_sent_between_two_processes_is_lost() {
 /// processes follow each other meanwhile.
 #[test]
 fn a_crowd_does_not_notice() {
-    let configuration = CONFIGURATION
-        .replace("67.9.97.10-67.9.97.254", "10.84.1.0-10.84.254.255")
-        .replace("67.9.97.0/24", "10.84.0.0/16")
-        .replace("gateway = \"67.9.97.1\"", "gateway = \"10.84.0.1\"");
-    let Scene { mut server, tap, server_mac, lab: _lab, clients, .. } = kept_scene(&configuration);
+    let scene = kept_scene(&wide(16, "10.84.1.0-10.84.254.255"));
+    let Scene { mut server, tap, server_mac, lab: _lab, clients, .. } = scene;
     server.machine().address("ether-83", "10.84.0.1/16");
     server.start();
     let acks = Crowd::new(&tap, 1, 1000).lease();

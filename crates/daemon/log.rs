@@ -88,7 +88,7 @@ fn tell_panics() {
     panic::set_hook(Box::new(move |panicked| {
         let thread = thread::current();
         let thread = thread.name().unwrap_or("nameless");
-        let said = said(panicked.payload());
+        let said = panic_text(panicked.payload());
         let place = panicked.location().map_or_else(String::new, |place| format!(" at {place}"));
         tracing::error!("thread {thread} panicked{place}: {said}");
         if std::env::var_os("RUST_BACKTRACE").is_some_and(|wanted| wanted != "0") {
@@ -97,8 +97,7 @@ fn tell_panics() {
     }));
 }
 
-/// What a panic has said.
-pub(crate) fn said(panic: &dyn Any) -> &str {
+pub(crate) fn panic_text(panic: &dyn Any) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default()
 }

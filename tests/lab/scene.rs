@@ -33,6 +33,14 @@ mac-address = "02:1E:FF:FF:FF:FE"
 comment = "the witness, who shows that the server still answers"
 "#;
 
+/// The same in a larger network: 10.84.0.0 with this prefix, in which the server is the first host.
+pub fn wide(prefix: u8, ranges: &str) -> String {
+    CONFIGURATION
+        .replace("67.9.97.10-67.9.97.254", ranges)
+        .replace("67.9.97.0/24", &format!("10.84.0.0/{prefix}"))
+        .replace("gateway = \"67.9.97.1\"", "gateway = \"10.84.0.1\"")
+}
+
 /// Where the server listens.
 pub const SERVER: Ipv4Addr = Ipv4Addr::new(67, 9, 97, 1);
 

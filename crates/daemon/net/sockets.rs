@@ -195,7 +195,8 @@ impl Sockets {
         self.links.keys().copied()
     }
 
-    /// Waits until something may have arrived.
+    /// Waits until something may have arrived. Borrows no more than what is waited for: the buffers
+    /// are not for other threads.
     pub fn ready(&self) -> impl Future<Output = io::Result<()>> + Send {
         let wait = &self.wait;
         async {

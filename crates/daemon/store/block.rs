@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
 
+use leasehold_dhcp::record::LocationRef;
+
 use super::codec::Corrupt;
 
 /// Addresses of a block: `2^BITS`.
@@ -16,10 +18,10 @@ pub(super) const ROWS: usize = 1 << BITS;
 /// What the value of a block begins with; those of rows and tenures begin with another version.
 const VERSION: u8 = 2;
 
-/// Whether two addresses, each with its space, are in one block.
-pub(super) fn is_shared(one: (&str, Ipv4Addr), other: (&str, Ipv4Addr)) -> bool {
-    let number = |(_, address): (_, Ipv4Addr)| u32::from(address) >> BITS;
-    number(one) == number(other) && one.0 == other.0
+/// Whether two locations are in one block.
+pub(super) fn is_shared(one: LocationRef<'_>, other: LocationRef<'_>) -> bool {
+    let number = |location: LocationRef<'_>| u32::from(location.address) >> BITS;
+    number(one) == number(other) && one.space == other.space
 }
 
 /// The place of an address in its block.
@@ -136,7 +138,7 @@ mod tests {
             assert_eq!(row_key(&key(last / 8 * 8), place), key(last));
             assert_eq!(super::place([10, 0, 0, last].into()), place);
         }
-        let at = |space, last| (space, [10, 0, 0, last].into());
+        let at = |space, last| LocationRef { space, address: [10, 0, 0, last].into() };
         assert!(is_shared(at("", 8), at("", 15)) && !is_shared(at("", 7), at("", 8)));
         assert!(!is_shared(at("", 8), at("red", 8)));
     }

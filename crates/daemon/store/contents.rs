@@ -11,7 +11,7 @@ use leasehold_dhcp::record::Location;
 
 use super::block::Block;
 use super::database::{Database, Fault, StoreId, Tree, fenced, folded};
-use super::fold::{Generation, apply, place};
+use super::fold::{Generation, apply, location};
 use super::row::{Row, Tenure};
 use super::scan::{Entry, Scanned, scan};
 use super::turns::{Found, Turns};
@@ -122,7 +122,7 @@ impl Contents {
     fn fold(&mut self, found: &Found) {
         let generation = Generation::of_frames(&found.frames);
         for changes in generation.rows() {
-            let row = self.rows.entry(place(changes)).or_default();
+            let row = self.rows.entry(location(changes).into()).or_default();
             apply(row, changes, |turn, tenure| {
                 self.tenures.insert(tenure.key(turn), tenure);
             });

@@ -142,7 +142,7 @@ struct Writes {
 /// Runs calls into sled; a panic in them is a fault, not the end.
 pub(super) fn fenced<T>(calls: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     let called = catch_unwind(AssertUnwindSafe(calls));
-    called.unwrap_or_else(|panic| Err(Fault::Panicked(log::said(&*panic).to_owned())))
+    called.unwrap_or_else(|panic| Err(Fault::Panicked(log::panic_text(&*panic).to_owned())))
 }
 
 /// How long sled's own threads may keep the lock of a store that was closed just now.

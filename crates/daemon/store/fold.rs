@@ -4,11 +4,10 @@
 //! was last changed by, so records that are already in it are skipped, and a tenure's key is the
 //! same each time. The log keeps the turns until the rows that hold them are durable.
 
-use core::cmp::Ordering;
 use core::ops::RangeInclusive;
 
 use leasehold_dhcp::Wall;
-use leasehold_dhcp::record::{Framed, Location};
+use leasehold_dhcp::record::{Framed, LocationRef};
 use sled::IVec;
 
 use super::block::{self, Block};
@@ -23,20 +22,6 @@ pub(super) struct Change<'a> {
     /// The turn that it was in.
     pub turn: u64,
     pub framed: Framed<'a>,
-}
-
-impl Change<'_> {
-    pub(super) fn location(&self) -> Location {
-        let (space, address) = self.framed.place();
-        Location { space: space.into(), address }
-    }
-
-    /// As locations are. Most are in the main space, which needs no comparison of names.
-    fn by_location(&self, other: &Self) -> Ordering {
-        let (one, other) = (self.framed.place(), other.framed.place());
-        let are_main = one.0.is_empty() && other.0.is_empty();
-        if are_main { one.1.cmp(&other.1) } else { one.cmp(&other) }
-    }
 }
 
 /// Turns that are folded together: many changes of one row are folded once, and rows that are
@@ -70,7 +55,7 @@ impl<'a> Generation<'a> {
         }
         let newest = generation.changes.iter().map(|change| change.framed.at()).max();
         generation.newest = newest.unwrap_or_default();
-        generation.changes.sort_by(Change::by_location);
+        generation.changes.sort_by_key(|change| change.framed.location());
         generation
     }
 
@@ -96,10 +81,10 @@ impl<'a> Generation<'a> {
         }
         let mut blocks = Ascent::of(&database.leases);
         let together = |one: &Change<'_>, next: &Change<'_>| {
-            block::is_shared(one.framed.place(), next.framed.place())
+            block::is_shared(one.framed.location(), next.framed.location())
         };
         for changes in self.changes.chunk_by(together) {
-            let (key, _) = block::of_row(&first(changes).location().key());
+            let (key, _) = block::of_row(&location(changes).key());
             let kept = blocks.get(&key)?;
             let mut block = match &kept {
                 Some(value) => database.block(&key, value)?,
@@ -113,16 +98,13 @@ impl<'a> Generation<'a> {
 }
 
 fn by_row<'c, 'a>(changes: &'c [Change<'a>]) -> impl Iterator<Item = &'c [Change<'a>]> {
-    changes.chunk_by(|one, next| one.framed.place() == next.framed.place())
-}
-
-fn first<'c, 'a>(changes: &'c [Change<'a>]) -> &'c Change<'a> {
-    changes.first().expect("a row has changed at least once")
+    changes.chunk_by(|one, next| one.framed.location() == next.framed.location())
 }
 
 /// The location that changes of one row are about.
-pub(super) fn place(changes: &[Change<'_>]) -> Location {
-    first(changes).location()
+pub(super) fn location<'a>(changes: &[Change<'a>]) -> LocationRef<'a> {
+    let first = changes.first().expect("a row has changed at least once");
+    first.framed.location()
 }
 
 /// Applies what is newer than the row; `ended` gets each tenure that ends and the turn it ends in.
@@ -140,14 +122,13 @@ pub(super) fn apply(
 }
 
 fn fold(database: &Database, block: &mut Block<'_>, changes: &[Change<'_>]) -> Result<(), Fault> {
-    let (_, address) = first(changes).framed.place();
-    let place = block::place(address);
+    let location = location(changes);
+    let place = block::place(location.address);
     let kept = block.get(place).unwrap_or_default();
     if let Some(value) = row::plain_value(kept, changes) {
         block.set(place, value);
         return Ok(());
     }
-    let location = first(changes).location();
     let mut row = match Row::of_value(kept) {
         Ok(row) => row,
         Err(_) if kept.is_empty() => Row::default(),
@@ -164,7 +145,7 @@ fn fold(database: &Database, block: &mut Block<'_>, changes: &[Change<'_>]) -> R
     if row.is_blank() {
         block.take(place);
     } else {
-        block.set(place, row.into_value(&location));
+        block.set(place, row.into_value(&location.into()));
     }
     Ok(())
 }
@@ -221,6 +202,7 @@ fn follows(key: &[u8], last: &[u8]) -> bool {
 mod tests {
     use std::collections::BTreeMap;
 
+    use leasehold_dhcp::record::Location;
     use proptest::prelude::*;
 
     use super::*;

@@ -12,7 +12,7 @@ use sled::IVec;
 use super::block::{self, Block};
 use super::codec::{self, Corrupt};
 use super::database::{Database, Fault, Tree, fenced};
-use super::fold::{Change, Generation, apply, place};
+use super::fold::{Change, Generation, apply, location};
 use super::row::{self, Row};
 
 /// What loading found.
@@ -201,10 +201,10 @@ impl<'a, F: Iterator<Item = &'a [Change<'a>]>, R: FnMut(Record)> Merge<'a, F, R>
         records: Vec<Record>,
     ) -> Result<(), Fault> {
         // Rows that the store does not have yet, between those that it has.
-        while let Some(new) = self.fresh.next_if(|new| place(new) < *location) {
+        while let Some(new) = self.fresh.next_if(|new| self::location(new) < location.borrowed()) {
             self.changed(Row::default(), new);
         }
-        match self.fresh.next_if(|own| place(own) == *location) {
+        match self.fresh.next_if(|own| self::location(own) == location.borrowed()) {
             None => records.into_iter().for_each(|record| self.emit(record)),
             Some(own) => {
                 let value = fenced(|| database.row(&location.key()))?;
@@ -222,7 +222,7 @@ impl<'a, F: Iterator<Item = &'a [Change<'a>]>, R: FnMut(Record)> Merge<'a, F, R>
 
     fn changed(&mut self, mut row: Row, changes: &[Change<'_>]) {
         apply(&mut row, changes, |_, _| {});
-        row.into_records(&place(changes)).for_each(|record| self.emit(record));
+        row.into_records(&location(changes).into()).for_each(|record| self.emit(record));
     }
 
     fn emit(&mut self, record: Record) {

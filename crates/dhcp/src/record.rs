@@ -33,11 +33,13 @@ impl Location {
     /// A key for an ordered store: sorts as locations do; [`Location::from_key`] is its inverse.
     #[must_use]
     pub fn key(&self) -> Vec<u8> {
-        let mut key = Vec::with_capacity(self.space.len() + 5);
-        key.extend_from_slice(self.space.as_bytes());
-        key.push(0);
-        key.extend_from_slice(&self.address.octets());
-        key
+        self.borrowed().key()
+    }
+
+    /// The same without its own name of the space.
+    #[must_use]
+    pub fn borrowed(&self) -> LocationRef<'_> {
+        LocationRef { space: &self.space, address: self.address }
     }
 
     /// The location that has this key, if any has.
@@ -51,18 +53,57 @@ impl Location {
     }
 }
 
-/// By space, then by address. Most are in the main space, which needs no comparison of names.
 impl Ord for Location {
     fn cmp(&self, other: &Self) -> Ordering {
-        let are_main = self.space.is_empty() && other.space.is_empty();
-        let spaces = if are_main { Ordering::Equal } else { self.space.cmp(&other.space) };
-        spaces.then_with(|| self.address.cmp(&other.address))
+        self.borrowed().cmp(&other.borrowed())
     }
 }
 
 impl PartialOrd for Location {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
+    }
+}
+
+/// [`Location`] without its allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocationRef<'a> {
+    /// The address space's name; `main` is the empty string.
+    pub space: &'a str,
+    /// The address within it.
+    pub address: Ipv4Addr,
+}
+
+impl LocationRef<'_> {
+    /// See [`Location::key`].
+    #[must_use]
+    pub fn key(&self) -> Vec<u8> {
+        let mut key = Vec::with_capacity(self.space.len() + 5);
+        key.extend_from_slice(self.space.as_bytes());
+        key.push(0);
+        key.extend_from_slice(&self.address.octets());
+        key
+    }
+}
+
+/// By space, then by address. Most are in the main space, which needs no comparison of names.
+impl Ord for LocationRef<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let are_main = self.space.is_empty() && other.space.is_empty();
+        let spaces = if are_main { Ordering::Equal } else { self.space.cmp(other.space) };
+        spaces.then_with(|| self.address.cmp(&other.address))
+    }
+}
+
+impl PartialOrd for LocationRef<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl From<LocationRef<'_>> for Location {
+    fn from(LocationRef { space, address }: LocationRef<'_>) -> Self {
+        Self { space: space.into(), address }
     }
 }
 

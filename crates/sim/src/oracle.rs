@@ -415,11 +415,11 @@ impl Oracle {
         if !removed && !went_on && !view.disk.has_just_held(address, &asked.identity) {
             return Err((Rule::NotDurable, format!("{address} to {}", asked.sender)));
         }
-        let mut first = None;
+        let mut earlier = None;
         if let Some(exchange) = awaited {
             let until = exchange.began.after(lease);
             let promise = Promise { xid: ack.xid, address, until };
-            first = self.promises.insert(client.id, promise).filter(|it| it.xid == ack.xid);
+            earlier = self.promises.insert(client.id, promise).filter(|it| it.xid == ack.xid);
             let again = Again { address, asked: exchange.began, until: asked.at.after(lease) };
             let was_revoked = self.revoked.remove(&(client.id, address));
             let was_lost = self.loss.known_again(client.id, again, was_revoked);
@@ -432,10 +432,10 @@ impl Oracle {
         }
         self.strangers.retain(|promise| !same(&promise.identity, &asked.identity));
         // Of two ACKs of one exchange with two addresses, the older one may arrive last.
-        let has_two = first.is_some_and(|first| first.address != address);
+        let has_two = earlier.is_some_and(|earlier| earlier.address != address);
         if is_own && (awaited.is_none() || has_two) {
             self.strayed.insert(client.id, address);
-        } else if first.is_none() {
+        } else if earlier.is_none() {
             self.strayed.remove(&client.id);
         }
         if is_rude && awaited.is_none() {

@@ -18,7 +18,7 @@
 use core::fmt;
 use core::net::Ipv4Addr;
 
-use super::{Binding, Change, Location, Record};
+use super::{Binding, Change, Location, LocationRef, Record};
 use crate::link::Mac;
 use crate::time::Wall;
 
@@ -143,8 +143,7 @@ fn each(mut bytes: &[u8]) -> impl Iterator<Item = Result<(&[u8], RecordRef<'_>),
 /// A record in its frame: where and when it is read, the rest when it is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Framed<'a> {
-    space: &'a str,
-    address: Ipv4Addr,
+    location: LocationRef<'a>,
     at: Wall,
     kind: Kind,
     frame: &'a [u8],
@@ -163,19 +162,19 @@ pub enum Kind {
 
 impl<'a> Framed<'a> {
     fn new(frame: &'a [u8], record: &RecordRef<'a>) -> Self {
-        let &RecordRef { space, address, at, change } = record;
+        let &RecordRef { location, at, change } = record;
         let kind = match change {
             ChangeRef::Bound(_) => Kind::Bound,
             ChangeRef::Renewed { lease_time } => Kind::Renewed(lease_time),
             _ => Kind::Other,
         };
-        Self { space, address, at, kind, frame }
+        Self { location, at, kind, frame }
     }
 
-    /// The address space and the address: the parts of its [`Location`].
+    /// Which lease.
     #[must_use]
-    pub fn place(&self) -> (&'a str, Ipv4Addr) {
-        (self.space, self.address)
+    pub fn location(&self) -> LocationRef<'a> {
+        self.location
     }
 
     /// When.
@@ -373,16 +372,15 @@ fn text(out: &mut Vec<u8>, octets: &[u8]) {
 /// [`Record`] without its allocations.
 #[derive(Clone, Copy, Debug)]
 struct RecordRef<'a> {
-    space: &'a str,
-    address: Ipv4Addr,
+    location: LocationRef<'a>,
     at: Wall,
     change: ChangeRef<'a>,
 }
 
 impl From<RecordRef<'_>> for Record {
     fn from(record: RecordRef<'_>) -> Self {
-        let RecordRef { space, address, at, change } = record;
-        Self { location: Location { space: space.into(), address }, at, change: change.into() }
+        let RecordRef { location, at, change } = record;
+        Self { location: location.into(), at, change: change.into() }
     }
 }
 
@@ -441,7 +439,7 @@ fn decode<'a>(bytes: &mut &'a [u8]) -> Result<RecordRef<'a>, Corrupt> {
         }
         kind => return Err(Corrupt::Kind(kind)),
     };
-    Ok(RecordRef { space, address, at, change })
+    Ok(RecordRef { location: LocationRef { space, address }, at, change })
 }
 
 fn binding<'a>(bytes: &mut &'a [u8]) -> Result<BindingRef<'a>, Corrupt> {

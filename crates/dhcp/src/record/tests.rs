@@ -56,8 +56,8 @@ fn bytes_give_the_record_back() {
     assert_eq!(framed.iter().map(Framed::record).collect::<Vec<_>>(), all);
     assert_eq!(framed.iter().map(Framed::frame).collect::<Vec<_>>().concat(), records.bytes());
     for (framed, record) in framed.iter().zip(all) {
-        let Record { location: Location { space, address }, at, change } = record;
-        assert_eq!((framed.place(), framed.at()), ((&*space, address), at));
+        let Record { location, at, change } = record;
+        assert_eq!((framed.location(), framed.at()), (location.borrowed(), at));
         let kind = match change {
             Change::Bound(_) => Kind::Bound,
             Change::Renewed { lease_time } => Kind::Renewed(lease_time),
