@@ -36,8 +36,8 @@ pub(crate) struct Disk {
     durable: Vec<Written>,
     /// All of `durable`, folded.
     leases: BTreeMap<Location, Folded>,
-    /// Who was bound to what by a turn of the newest sync, also if a later turn of the same sync
-    /// has changed that: the promises of all of them leave together.
+    /// Who was bound to what before or by a turn of the newest sync, also if a later turn of the
+    /// same sync has changed that: the promises of all of them leave together.
     newest: Vec<(Location, Identity)>,
     /// Written and not yet, or never, synced; in order.
     doubtful: VecDeque<Written>,
@@ -144,8 +144,10 @@ impl Disk {
         for record in frames(&written.bytes) {
             let location = record.location.clone();
             let lease = self.leases.entry(location.clone()).or_default();
+            let before = binding(lease).map(named);
             lease.apply(record);
-            self.newest.extend(binding(lease).map(|it| (location, named(it))));
+            let holders = before.into_iter().chain(binding(lease).map(named));
+            self.newest.extend(holders.map(|holder| (location.clone(), holder)));
         }
         self.durable.push(written);
     }
@@ -157,7 +159,7 @@ impl Disk {
         held.is_some_and(|held| same(&held, identity))
     }
 
-    /// Whether it does, or did before the last turn of the newest sync.
+    /// Whether it does, or did before or within the newest sync.
     pub(crate) fn has_just_held(&self, address: Ipv4Addr, identity: &Identity) -> bool {
         let location = Location::main(address);
         let mut newest = self.newest.iter();

@@ -109,8 +109,8 @@ type Verdict = Result<(), (Rule, String)>;
 /// A reply as it leaves the server.
 pub(crate) struct Reply<'a> {
     pub message: &'a Message,
-    /// It waited for the disk: it promises something new.
-    pub promised: bool,
+    /// It promises something new: its turn grants it.
+    pub is_new: bool,
     pub octets: usize,
     pub to: Destination,
 }
@@ -168,6 +168,8 @@ pub(crate) struct Oracle {
     /// What relays have asked, by transaction.
     queries: BTreeMap<u32, Message>,
     promises: BTreeMap<ClientId, Promise>,
+    /// When somebody was last granted an address that the configuration gives.
+    granted: BTreeMap<(Name, Ipv4Addr), Moment>,
     strangers: Vec<StrangersPromise>,
     static_changes: Vec<(Moment, SiteChange)>,
     rude: BTreeSet<ClientId>,
@@ -387,8 +389,14 @@ impl Oracle {
         let ack = reply.message;
         let address = ack.yiaddr;
         // What was promised holds until it ends, whatever the configuration says now.
-        if reply.promised {
-            self.configured(address, asked, view)?;
+        if reply.is_new {
+            let grant = (name(&asked.identity), address);
+            match self.configured(address, asked, view) {
+                Ok(()) => drop(self.granted.insert(grant, view.now)),
+                // What is kept in the moment in which it was granted looks like new.
+                Err(_) if self.granted.get(&grant) == Some(&view.now) => {}
+                Err(broken) => return Err(broken),
+            }
         }
         if let Some(owner) = self.claimant(address, &asked.identity, view) {
             let detail = format!("{address} to {}, held by {owner}", asked.sender);

@@ -10,6 +10,7 @@ use leasehold_dhcp::config::{
     PoolIndex, PoolSpec, Relay, Server, ServerIndex, Settings, Withheld,
 };
 use leasehold_dhcp::order::LeaseView;
+use leasehold_dhcp::record::Change;
 use leasehold_dhcp::{
     Answer, Config, Durable, Engine, Event, IfIndex, Input, Interfaces, Location, Mac, Now, Order,
     OrderId, Outbox, Probe, Promises, Prompt, Record, Records, Start, StoreState, Turn,
@@ -25,6 +26,15 @@ use crate::topology::{LinkId, RELAYS, Reach, Relays, UPLINKS, interface_name};
 pub(crate) struct Flight {
     pub turn: Turn,
     pub site: Rc<Site>,
+    /// The addresses that it grants, and for how many seconds.
+    pub granted: Vec<(Ipv4Addr, u32)>,
+}
+
+/// What leaves when a turn has reached the disk.
+pub(crate) struct Landed {
+    pub promises: Promises,
+    pub site: Rc<Site>,
+    pub granted: Vec<(Ipv4Addr, u32)>,
 }
 
 /// What one turn of the worker says at once.
@@ -146,23 +156,29 @@ impl Process {
                 self.handle(now, Input::Abandoned(turn.abandon()));
                 events.extend(self.outbox.events());
             } else {
+                let granted = turn.records().iter().filter_map(|record| match record.change {
+                    Change::Bound(binding) => Some((record.location.address, binding.lease_time)),
+                    Change::Renewed { lease_time } => Some((record.location.address, lease_time)),
+                    _ => None,
+                });
+                let granted = granted.collect();
                 commit = Some((turn.sequence(), turn.take_records()));
-                self.flights.push_back(Flight { turn, site: self.site.clone() });
+                self.flights.push_back(Flight { turn, site: self.site.clone(), granted });
             }
         }
         Said { prompt, probes, events, commit }
     }
 
     /// The promises of all turns up to this one, in order, against the proof for it.
-    pub(crate) fn release(
-        &mut self,
-        sequence: u64,
-        durable: &Durable,
-    ) -> Vec<(Promises, Rc<Site>)> {
+    pub(crate) fn release(&mut self, sequence: u64, durable: &Durable) -> Vec<Landed> {
         let waits = |flight: &Flight| flight.turn.sequence() > sequence;
         let ready = self.flights.iter().position(waits).unwrap_or(self.flights.len());
         let ready = self.flights.drain(..ready);
-        ready.map(|flight| (flight.turn.release(durable), flight.site)).collect()
+        let landed = |Flight { turn, site, granted }: Flight| {
+            let promises = turn.release(durable);
+            Landed { promises, site, granted }
+        };
+        ready.map(landed).collect()
     }
 
     /// The disk has failed: nothing that is on its way is promised.

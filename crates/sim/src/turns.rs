@@ -14,7 +14,7 @@ use crate::history::What;
 use crate::incident::CrashPoint;
 use crate::oracle::Rule;
 use crate::planted::{self, Bug};
-use crate::server::{Beginning, Process, Said};
+use crate::server::{Beginning, Landed, Process, Said};
 use crate::topology;
 use crate::world::{Happening, Inbound, Reboot, World};
 
@@ -167,7 +167,7 @@ impl World<'_> {
             if self.dies(CrashPoint::Answering(0)) {
                 return;
             }
-            self.emit(to, payload, false, site);
+            self.emit(to, payload, None, site);
         }
         for probe in said.probes {
             self.probe(probe);
@@ -218,6 +218,9 @@ impl World<'_> {
                     self.hear_answers(now);
                     if let Some(process) = &mut self.process {
                         process.abandon(now);
+                        // The worker ends its turn after each thing that wakes it.
+                        let (said, site) = (process.seal(now), process.site.clone());
+                        self.say(said, &site);
                     }
                 }
                 let again = Moment(self.now.0 + 1_000);
@@ -230,12 +233,12 @@ impl World<'_> {
     /// Sends the promises of all turns that are durable.
     fn promise(&mut self, sequence: u64, durable: &Durable) {
         let Some(process) = &mut self.process else { return };
-        for (promises, site) in process.release(sequence, durable) {
+        for Landed { promises, site, granted } in process.release(sequence, durable) {
             for (to, payload) in promises.replies().iter() {
                 if self.dies(CrashPoint::Promising(0)) {
                     return;
                 }
-                self.emit(to, payload, true, &site);
+                self.emit(to, payload, Some(&granted), &site);
             }
         }
     }

@@ -51,16 +51,27 @@ impl World<'_> {
         }
     }
 
-    /// The server puts a reply on the wire. It is judged before anybody can receive it.
-    pub(crate) fn emit(&mut self, to: Destination, payload: &[u8], promised: bool, site: &Site) {
+    /// The server puts a reply on the wire. It is judged before anybody can receive it. One that has
+    /// waited for the disk comes with what its turn has granted: an ACK that keeps an earlier promise
+    /// grants nothing.
+    pub(crate) fn emit(
+        &mut self,
+        to: Destination,
+        payload: &[u8],
+        granted: Option<&[(Ipv4Addr, u32)]>,
+        site: &Site,
+    ) {
         let message = match oracle::read(payload) {
             Ok(message) => message,
             Err(_) if self.oracle.heard_rubbish(&Message::glean(payload)) => return,
             Err(failure) => return self.fail(failure),
         };
+        let promised = granted.is_some();
+        let grant = (message.yiaddr, message.seconds(message::LEASE_TIME).unwrap_or(u32::MAX));
+        let is_new = granted.is_some_and(|granted| granted.contains(&grant));
         self.history.add(self.now, What::Answered { message: (&message).into(), promised });
         let message = planted::answer(self.plan.planted, message);
-        let reply = Reply { message: &message, promised, octets: payload.len(), to };
+        let reply = Reply { message: &message, is_new, octets: payload.len(), to };
         let view = View {
             now: self.now,
             clients: &self.clients,

@@ -118,7 +118,9 @@ impl Engine {
             return;
         }
         self.book.get_mut(id).heard = now;
-        self.acknowledge(exchange, id, (left, message), None, false, out);
+        // While the store works, what the book has may be on its way to the disk still.
+        let waits = !self.store.has_failed();
+        self.acknowledge(exchange, id, (left, message), None, waits, out);
     }
 
     fn acknowledge(

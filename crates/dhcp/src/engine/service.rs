@@ -320,8 +320,14 @@ impl Services {
         };
         let holds = |space: SpaceId| {
             let lease = site.book.get(site.book.at((space, ciaddr))?);
-            // Who has found an address in use is not who lent it.
-            self.with_key(lease.server).filter(|_| !lease.state.is_quarantined())
+            let index = self.with_key(lease.server)?;
+            match lease.state {
+                // Who has found an address in use is not who lent it.
+                State::Declined | State::Conflict => None,
+                // Who had it once and gives it no more has nothing to say of it.
+                State::Ended => gives(index),
+                State::Testing | State::Offered | State::Bound => Some(index),
+            }
         };
         // A static lease tells it, also where the store does not any more.
         let fixed = || site.config.leases.at(ciaddr).find_map(|row| row.server);

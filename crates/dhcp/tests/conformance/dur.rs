@@ -119,6 +119,22 @@ fn dur_02_a_lease_does_not_move_to_another_server_while_the_disk_is_full() {
     assert_eq!(world.ask(&moved.rebind(address)).kind(), Some(5));
 }
 
+/// An address that is no more the server's to give is kept until its time is over, but the ACK that
+/// gave it may be on its way to the disk still.
+#[test]
+fn what_is_kept_waits_for_the_disk_too() {
+    let mut world = World::new();
+    let address = world.lease(&Packet::client(1));
+    world.reconfigure(|config| config.pools[0] = pool("lan-pool", lan(100), lan(110)));
+    let kept = world.ask(&Packet::client(1).renew(address));
+    assert_eq!((kept.kind(), kept.yiaddr()), (Some(5), address));
+    world.store_works = false;
+    assert!(world.send(&Packet::client(1).renew(address)).is_empty());
+    // From now on nothing is on its way, and what is durable is known.
+    let kept = world.ask(&Packet::client(1).renew(address));
+    assert_eq!((kept.kind(), kept.yiaddr()), (Some(5), address));
+}
+
 /// A server that has lost its store, and probes.
 fn without_a_store() -> World {
     let now = World::new().now;
