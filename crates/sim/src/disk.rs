@@ -7,7 +7,7 @@ use core::net::Ipv4Addr;
 use std::collections::{BTreeMap, VecDeque};
 
 use leasehold_dhcp::record::{Binding, Change, Folded, Location, Records, decode_all};
-use leasehold_dhcp::{Durable, Hardware, Record};
+use leasehold_dhcp::{Durable, Hardware, Record, Wall};
 
 use crate::client::Identity;
 use crate::oracle::same;
@@ -171,6 +171,11 @@ impl Disk {
     pub(crate) fn bound(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
         let bound = self.leases.iter().filter(|(_, lease)| binding(lease).is_some());
         bound.map(|(location, _)| location.address)
+    }
+
+    /// The newest time of all records that ever became durable.
+    pub(crate) fn latest(&self) -> Option<Wall> {
+        records(&self.durable).map(|record| record.at).max()
     }
 
     /// The newest turn that a restart finds.

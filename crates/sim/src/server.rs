@@ -13,7 +13,7 @@ use leasehold_dhcp::order::LeaseView;
 use leasehold_dhcp::record::Change;
 use leasehold_dhcp::{
     Answer, Config, Durable, Engine, Event, IfIndex, Input, Interfaces, Location, Mac, Now, Order,
-    OrderId, Outbox, Probe, Promises, Prompt, Record, Records, Start, StoreState, Turn,
+    OrderId, Outbox, Probe, Promises, Prompt, Record, Records, Start, StoreState, Turn, Wall,
 };
 use leasehold_pool::{Plan as PoolPlan, Pools};
 
@@ -67,6 +67,8 @@ pub(crate) struct Beginning<'a> {
     pub identities: Vec<Identity>,
     pub interfaces: Interfaces,
     pub records: Vec<Record>,
+    /// The newest time that any record ever had: the store keeps it when it folds.
+    pub newest: Option<Wall>,
     /// The newest turn in the store.
     pub newest_turn: u64,
     pub store: StoreState,
@@ -80,8 +82,7 @@ impl Process {
         let config = Arc::new(configure(&site, links, &identities));
         let pools = Pools::new(&config.plan(&interfaces, PoolPlan::new()))
             .expect("a site's pools have ranges of their own and existing next pools");
-        let newest = records.iter().map(|record| record.at).max();
-        let start = Start { now, newest, store: beginning.store };
+        let start = Start { now, newest: beginning.newest, store: beginning.store };
         let mut engine = Engine::new(config, pools.clone(), start, beginning.seed);
         for record in records {
             engine.restore(record);

@@ -314,6 +314,7 @@ impl World<'_> {
             identities,
             interfaces: topology::interfaces(&self.plan.links),
             records,
+            newest: self.disk.latest(),
             newest_turn: self.disk.newest(),
             store: if told { StoreState::Suspect } else { StoreState::Intact },
             now: self.read_clocks(),

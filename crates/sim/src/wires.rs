@@ -51,9 +51,9 @@ impl World<'_> {
         }
     }
 
-    /// The server puts a reply on the wire. It is judged before anybody can receive it. One that has
-    /// waited for the disk comes with what its turn has granted: an ACK that keeps an earlier promise
-    /// grants nothing.
+    /// The server puts a reply on the wire. It is judged before anybody can receive it. One that
+    /// has waited for the disk comes with what its turn has granted: an ACK that keeps an earlier
+    /// promise grants nothing.
     pub(crate) fn emit(
         &mut self,
         to: Destination,
