@@ -27,16 +27,16 @@ const MOST: usize = NEWCOMERS as usize;
 /// How many of those who have had no ACK since the kill before are asked after each.
 const SAMPLE: usize = 1_000;
 
-/// The scenario with room for 260,000 clients, on a server that leaves those alone
+/// The scenario with room for 780,000 clients, on a server that leaves those alone
 /// whom it does not know: there a lost lease shows.
 fn wide() -> String {
-    lab::scene::wide(14, "10.84.1.0-10.87.254.255")
+    lab::scene::wide(12, "10.84.1.0-10.95.254.255")
         .replace("lease-time = \"1d\"", "lease-time = \"1d\"\nauthoritative = \"no\"")
 }
 
 fn wide_scene() -> Scene {
     let scene = Scene::prepared(&wide());
-    scene.server.machine().address("ether-83", "10.84.0.1/14");
+    scene.server.machine().address("ether-83", "10.84.0.1/12");
     scene
 }
 

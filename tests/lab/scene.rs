@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv4Net;
+
 use super::client::Client;
 use super::frame::{Envelope, Mac};
 use super::message::{Message, kind};
@@ -33,11 +35,12 @@ mac-address = "02:1E:FF:FF:FF:FE"
 comment = "the witness, who shows that the server still answers"
 "#;
 
-/// The same in a larger network: 10.84.0.0 with this prefix, in which the server is the first host.
+/// The same in a larger network: that of 10.84.0.1, the server, with this prefix.
 pub fn wide(prefix: u8, ranges: &str) -> String {
+    let network = Ipv4Net::new_assert(Ipv4Addr::new(10, 84, 0, 1), prefix).trunc();
     CONFIGURATION
         .replace("67.9.97.10-67.9.97.254", ranges)
-        .replace("67.9.97.0/24", &format!("10.84.0.0/{prefix}"))
+        .replace("67.9.97.0/24", &network.to_string())
         .replace("gateway = \"67.9.97.1\"", "gateway = \"10.84.0.1\"")
 }
 
