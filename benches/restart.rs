@@ -46,8 +46,8 @@ fn record(client: u32, at: Wall) -> Record {
 /// Binds every client and, in the end, renews a part of them, without giving the store time to
 /// fold that; then says so and waits to be killed. With `clean` it closes the store instead.
 fn fill(directory: &Path, clean: bool) {
-    let mut opened = Opened::open(directory, Settings::default()).expect("a store");
-    opened.load(drop).expect("an empty store");
+    let mut opened = Opened::open(directory, Settings::default(), Wall(0)).expect("a store");
+    opened.load(Wall(0), drop).expect("an empty store");
     let (sender, outcomes) = channel();
     let mut sequence = opened.sequence();
     let store = opened.start(move |outcome| drop(sender.send(outcome))).expect("a thread");
@@ -91,8 +91,8 @@ fn fill_and_kill(directory: &Path) {
 /// What the daemon does before its first OFFER, which goes to a client that it remembers.
 fn restart(directory: &Path) {
     let mut restored = Vec::new();
-    let mut opened = Opened::open(directory, Settings::default()).expect("a store");
-    opened.load(|record| restored.push(record)).expect("a sound store");
+    let mut opened = Opened::open(directory, Settings::default(), Wall(0)).expect("a store");
+    opened.load(Wall(0), |record| restored.push(record)).expect("a sound store");
     assert_eq!(restored.len(), MILLION as usize);
     let mut traffic = Traffic::restored(LARGE, 1, Some(opened.newest()), restored);
     traffic.discover(0..1);

@@ -162,12 +162,14 @@ pub struct Opened {
     found: Found,
     lock: Lock,
     trust: Trust,
+    /// Since when, if it is suspect.
+    suspect_since: Wall,
     newest: Wall,
 }
 
 impl Opened {
     /// Opens the store in the state directory, made if need be.
-    pub fn open(directory: &Path, settings: Settings) -> Result<Self, OpenError> {
+    pub fn open(directory: &Path, settings: Settings, now: Wall) -> Result<Self, OpenError> {
         let paths = Paths(directory.to_owned());
         let unusable = |error| OpenError::Directory(directory.to_owned(), error);
         fs::create_dir_all(directory).map_err(unusable)?;
@@ -184,31 +186,55 @@ impl Opened {
         if existed && found.is_missing && trust == Trust::Sound {
             trust = Trust::Suspect(Suspicion::TurnsMissing);
         }
-        Ok(Self { paths, settings, database, turns, found, lock, trust, newest })
+        let earlier = marker.and_then(|marker| marker.suspect).filter(|_| trust == Trust::Sound);
+        if earlier.is_some() {
+            trust = Trust::Suspect(Suspicion::Earlier);
+        }
+        let suspect_since = earlier.unwrap_or(now);
+        Ok(Self { paths, settings, database, turns, found, lock, trust, suspect_since, newest })
     }
 
     /// Gives every record that rebuilds the book to `restore`, in order for each address. Gives
     /// back how far the store can be believed now that all of it has been read.
-    pub fn load(&mut self, restore: impl FnMut(Record)) -> Result<Trust, OpenError> {
+    pub fn load(&mut self, now: Wall, restore: impl FnMut(Record)) -> Result<Trust, OpenError> {
         let fault = |fault| OpenError::Store(self.paths.store(), fault);
         let fresh = Generation::of_frames(&self.found.frames);
         let loaded = load(&self.database, &fresh, restore).map_err(fault)?;
         self.newest = self.newest.max(loaded.newest);
         let corrupt = loaded.corrupt + self.found.damaged;
-        if corrupt > 0 && self.trust == Trust::Sound {
+        if corrupt > 0 && matches!(self.trust, Trust::Sound | Trust::Suspect(Suspicion::Earlier)) {
             self.trust = Trust::Suspect(Suspicion::Corrupt { values: corrupt });
+            self.suspect_since = now;
         }
         // From here on the store is what it is: the next start compares with that.
-        let marker = Marker { id: self.database.id(), sequence: self.found.newest };
-        let unusable = |error| OpenError::Directory(self.paths.0.clone(), error);
-        marker.write(&self.paths.marker()).map_err(unusable)?;
+        self.mark()?;
         Ok(self.trust)
+    }
+
+    /// Whatever may have been missing has come back, or would be over by now: the next start
+    /// suspects nothing.
+    pub fn believe(&mut self) -> Result<(), OpenError> {
+        self.trust = Trust::Sound;
+        self.mark()
+    }
+
+    fn mark(&self) -> Result<(), OpenError> {
+        let suspect = matches!(self.trust, Trust::Suspect(_)).then_some(self.suspect_since);
+        let marker = Marker { id: self.database.id(), sequence: self.found.newest, suspect };
+        let unusable = |error| OpenError::Directory(self.paths.0.clone(), error);
+        marker.write(&self.paths.marker()).map_err(unusable)
     }
 
     /// How far it can be believed, as far as is known before it is read.
     #[must_use]
     pub fn trust(&self) -> Trust {
         self.trust
+    }
+
+    /// Since when leases may be missing, if it is suspect.
+    #[must_use]
+    pub fn suspect_since(&self) -> Wall {
+        self.suspect_since
     }
 
     /// The newest time on any record: the clock is at least that.

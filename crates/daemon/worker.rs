@@ -546,19 +546,22 @@ fn recall(settings: &Settings) -> Result<Recalled, StartError> {
     let plan = config.plan(interfaces, Plan::new());
     let pools = Pools::new(&plan).map_err(StartError::Pools)?;
     let now = clock::now();
-    let mut opened =
-        Opened::open(&settings.state, settings.store.clone()).map_err(StartError::Store)?;
+    let opened = Opened::open(&settings.state, settings.store.clone(), now.wall);
+    let mut opened = opened.map_err(StartError::Store)?;
     let start = start(&opened, now);
     let mut engine = Engine::new(Arc::clone(config), pools.clone(), start, settings.seed);
     engine.set_nonce_key(settings.nonce_key);
     let mut records = 0u64;
-    let loaded = opened.load(|record| {
+    let loaded = opened.load(now.wall, |record| {
         records += 1;
         engine.restore(record);
     });
     if let Trust::Suspect(why) = loaded.map_err(StartError::Store)? {
-        tracing::warn!("{why}: addresses are probed before they are offered");
-        engine.distrust(now);
+        if engine.distrust(now, opened.suspect_since()) {
+            tracing::warn!("{why}: addresses are probed before they are offered");
+        } else {
+            opened.believe().map_err(StartError::Store)?;
+        }
     }
     store::offers::take_over(&settings.state).into_iter().for_each(|it| engine.restore_offer(it));
     tracing::info!(records, turn = opened.sequence(), "lease store read");
@@ -568,7 +571,7 @@ fn recall(settings: &Settings) -> Result<Recalled, StartError> {
 fn start(opened: &Opened, now: Now) -> Start {
     let store = match opened.trust() {
         Trust::New | Trust::Sound => StoreState::Intact,
-        Trust::Suspect(_) => StoreState::Suspect,
+        Trust::Suspect(_) => StoreState::Suspect { since: opened.suspect_since() },
     };
     let newest = Some(opened.newest()).filter(|newest| *newest != Wall(0));
     Start { now, newest, store }

@@ -74,6 +74,7 @@ pub(crate) fn unbound(filter: &[SockFilter], queue: u32) -> io::Result<Socket> {
 fn listen(socket: &Socket, filter: &[SockFilter], queue: u32) -> io::Result<()> {
     socket.attach_filter(filter)?;
     sys::set_option(socket.as_fd(), libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)?;
+    sys::stamp(socket.as_fd(), false)?;
     enlarge(socket.as_fd(), queue);
     Ok(())
 }

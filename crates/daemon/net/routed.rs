@@ -82,6 +82,7 @@ fn listen(socket: &Socket) -> io::Result<()> {
     socket.attach_filter(&filter::ROUTED)?;
     socket.set_broadcast(true)?;
     sys::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
+    sys::stamp(socket.as_fd(), false)?;
     // Replies may be longer than a link on the way: routers may cut them.
     let dont = libc::IP_PMTUDISC_DONT.cast_unsigned();
     sys::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, dont)?;

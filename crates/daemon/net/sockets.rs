@@ -254,8 +254,7 @@ impl Sockets {
     fn stamp(&self, on: bool) {
         let links = self.links.values().map(|socket| socket.as_fd());
         for socket in links.chain([self.routed.as_fd()]) {
-            let stamps = libc::SO_TIMESTAMPNS;
-            if let Err(error) = sys::set_option(socket, libc::SOL_SOCKET, stamps, on.into()) {
+            if let Err(error) = sys::stamp(socket, on) {
                 tracing::debug!("a socket does not say when its datagrams come: {error}");
             }
         }

@@ -35,6 +35,11 @@ pub(crate) fn set_option(
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Has the kernel note when datagrams come, or not.
+pub(crate) fn stamp(socket: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    set_option(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, on.into())
+}
+
 /// The descriptors that the service manager has passed (`sd_listen_fds_with_names(3)`), and their
 /// names; nothing when it is asked again.
 pub(crate) fn inherited() -> io::Result<Vec<(String, OwnedFd)>> {

@@ -106,15 +106,21 @@ impl Client {
         })
     }
 
-    /// Every offer that comes within `wait`.
+    /// One offer of each server that makes one within `wait`. A DISCOVER may be lost: half of the
+    /// time is the second one's.
     pub fn discover(&mut self, wait: Duration) -> Result<Vec<Answer>, ProbeError> {
         let discover = self.message(message::DISCOVER).with(code::PARAMETERS, &PARAMETERS);
-        self.broadcast(&discover)?;
-        let mut offers = Vec::new();
-        let end = Instant::now() + wait;
-        while let Some(answer) = self.next(end)? {
-            if answer.message.kind() == Some(message::OFFER) {
-                offers.push(answer);
+        let mut offers: Vec<Answer> = Vec::new();
+        let began = Instant::now();
+        for end in [began + wait / 2, began + wait] {
+            self.send(&discover, None)?;
+            while let Some(answer) = self.next(end)? {
+                let is_same =
+                    |it: &Answer| (it.station, it.source) == (answer.station, answer.source);
+                let is_offer = answer.message.kind() == Some(message::OFFER);
+                if is_offer && !offers.iter().any(is_same) {
+                    offers.push(answer);
+                }
             }
         }
         Ok(offers)
@@ -185,10 +191,6 @@ impl Client {
             }
         }
         Err(ProbeError::Silence(message.name(), ATTEMPTS))
-    }
-
-    fn broadcast(&mut self, message: &Message) -> Result<(), ProbeError> {
-        self.send(message, None)
     }
 
     fn send(&mut self, message: &Message, to: Option<&Lease>) -> Result<(), ProbeError> {

@@ -282,7 +282,9 @@ impl Archivist {
         if self.folded == self.marked {
             return;
         }
-        let marker = Marker { id: self.id, sequence: self.folded };
+        // Whether leases may be missing is for a start to judge.
+        let suspect = Marker::read(&self.marker).and_then(|before| before.suspect);
+        let marker = Marker { id: self.id, sequence: self.folded, suspect };
         match marker.write(&self.marker) {
             Ok(()) => self.marked = self.folded,
             Err(error) => tracing::warn!("store: cannot write the marker: {error}"),

@@ -127,7 +127,7 @@ mod tests {
         fs::write(beside(&path), "leasehold store marker 1").unwrap();
         clean(&path).unwrap();
         assert!(!beside(&path).exists());
-        let marker = Marker { id: [7; 16], sequence: 1 };
+        let marker = Marker { id: [7; 16], sequence: 1, suspect: None };
         fs::create_dir(beside(&path)).unwrap();
         marker.write(&directory.path().join("leases.marker")).unwrap();
         assert!(beside(&path).is_dir(), "the marker has a place of its own");

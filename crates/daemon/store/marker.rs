@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use leasehold_dhcp::Wall;
 use rustix::fs::{FlockOperation, flock};
 
 use super::database::{StoreId, hex};
@@ -46,6 +47,8 @@ pub enum Suspicion {
         /// How many.
         values: u64,
     },
+    /// An earlier start found one of these, and since then not all of it can have come back.
+    Earlier,
 }
 
 impl fmt::Display for Suspicion {
@@ -61,6 +64,7 @@ impl fmt::Display for Suspicion {
             }
             Self::TurnsMissing => f.write_str("the log of the newest turns is gone"),
             Self::Corrupt { values } => write!(f, "{values} corrupt values were set aside"),
+            Self::Earlier => f.write_str("an earlier start found that leases may be missing"),
         }
     }
 }
@@ -72,6 +76,8 @@ pub(super) struct Marker {
     pub id: StoreId,
     /// A turn that was durable when the marker was written.
     pub sequence: u64,
+    /// Since when leases may be missing, if they may.
+    pub suspect: Option<Wall>,
 }
 
 /// Versions that know no blocks do not read it, and so do not believe a store that shows them
@@ -89,7 +95,8 @@ impl Marker {
         let digits = lines.next()?.strip_prefix("id ")?;
         let id = u128::from_str_radix(digits, 16).ok()?.to_be_bytes();
         let sequence = lines.next()?.strip_prefix("turn ")?.parse().ok()?;
-        Some(Self { id, sequence })
+        let suspect = lines.next().and_then(|line| line.strip_prefix("suspect ")?.parse().ok());
+        Some(Self { id, sequence, suspect: suspect.map(Wall) })
     }
 
     /// Replaces the marker durably.
@@ -98,6 +105,9 @@ impl Marker {
         let beside = path.with_extension("marker.new");
         let mut file = File::create(&beside)?;
         writeln!(file, "{FIRST_LINE}\nid {}\nturn {}", hex(&self.id), self.sequence)?;
+        if let Some(Wall(since)) = self.suspect {
+            writeln!(file, "suspect {since}")?;
+        }
         file.sync_all()?;
         fs::rename(&beside, path)?;
         let directory = path.parent().unwrap_or(Path::new("/"));
@@ -157,9 +167,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("marker");
         assert_eq!(Marker::read(&path), None);
-        let marker = Marker { id: [0xa5; 16], sequence: 7_000_000_000 };
-        marker.write(&path).unwrap();
-        assert_eq!(Marker::read(&path), Some(marker));
+        for suspect in [None, Some(Wall(1_764_500_000))] {
+            let marker = Marker { id: [0xa5; 16], sequence: 7_000_000_000, suspect };
+            marker.write(&path).unwrap();
+            assert_eq!(Marker::read(&path), Some(marker));
+        }
         for rubbish in ["", "leasehold store marker 2\nid x\nturn 1\n", "\0\0\0\0"] {
             fs::write(&path, rubbish).unwrap();
             assert_eq!(Marker::read(&path), None, "{rubbish:?}");
@@ -168,7 +180,7 @@ mod tests {
 
     #[test]
     fn only_a_store_that_holds_what_the_marker_knows_is_sound() {
-        let marker = Some(Marker { id: [1; 16], sequence: 10 });
+        let marker = Some(Marker { id: [1; 16], sequence: 10, suspect: None });
         assert_eq!(judge(false, None, [1; 16], 0), Trust::New);
         assert_eq!(judge(true, marker, [1; 16], 10), Trust::Sound);
         let suspicions = [

@@ -112,6 +112,9 @@ fn bound(client: u8) -> Change {
     }))
 }
 
+/// When each store of these tests is opened.
+const NOW: Wall = Wall(1_000);
+
 /// A store with its outcomes, and what it restored.
 struct Running {
     store: Store,
@@ -128,8 +131,8 @@ fn settings() -> Settings {
 
 fn start(directory: &Path, settings: Settings) -> Running {
     let mut restored = Vec::new();
-    let mut opened = Opened::open(directory, settings).unwrap();
-    let trust = opened.load(|record| restored.push(record)).unwrap();
+    let mut opened = Opened::open(directory, settings, NOW).unwrap();
+    let trust = opened.load(NOW, |record| restored.push(record)).unwrap();
     let sequence = opened.sequence();
     let (sender, outcomes) = channel();
     let store = opened.start(move |outcome| drop(sender.send(outcome))).unwrap();
@@ -328,7 +331,7 @@ fn a_store_that_is_removed_is_written_anew() {
     while std::fs::remove_dir_all(&state).is_err() && state.exists() {}
     let turn = running.append(&[record(253, 1001, bound(2))]);
     running.durable(turn);
-    let refused = Opened::open(&state, settings()).unwrap_err();
+    let refused = Opened::open(&state, settings(), NOW).unwrap_err();
     assert!(matches!(refused, OpenError::Locked(_)), "{refused}");
     drop(running);
     let running = start(&state, settings());
@@ -376,13 +379,33 @@ fn a_store_that_is_gone_or_rolled_back_is_suspect() {
     }
     let trust = || start(directory.path(), settings()).trust;
     assert_eq!(trust(), Trust::Suspect(Suspicion::Older { found: 0, known: 1 }));
-    assert_eq!(trust(), Trust::Sound);
+    assert_eq!(trust(), Trust::Suspect(Suspicion::Earlier));
     std::fs::remove_dir_all(&turns).unwrap();
     assert_eq!(trust(), Trust::Suspect(Suspicion::TurnsMissing));
     std::fs::remove_dir_all(&store).unwrap();
     assert_eq!(trust(), Trust::Suspect(Suspicion::StoreMissing));
     std::fs::remove_file(path("leases.marker")).unwrap();
     assert_eq!(trust(), Trust::Suspect(Suspicion::MarkerMissing));
+}
+
+#[test]
+fn a_restart_does_not_forget_that_leases_may_be_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(start(directory.path(), settings()));
+    std::fs::remove_dir_all(directory.path().join("leases.turns")).unwrap();
+    let mut running = start(directory.path(), settings());
+    assert_eq!(running.trust, Trust::Suspect(Suspicion::TurnsMissing));
+    let turn = running.append(&[record(1, 1000, bound(1))]);
+    running.durable(turn);
+    // Its end writes a marker of its own.
+    drop(running);
+    let later = Wall(NOW.0 + 500);
+    let mut opened = Opened::open(directory.path(), settings(), later).unwrap();
+    let trust = opened.load(later, drop).unwrap();
+    assert_eq!((trust, opened.suspect_since()), (Trust::Suspect(Suspicion::Earlier), NOW));
+    opened.believe().unwrap();
+    drop(opened);
+    assert_eq!(start(directory.path(), settings()).trust, Trust::Sound);
 }
 
 /// sled alone is older than the log: what lies between is lost unless the log has it.
@@ -431,14 +454,14 @@ fn corrupt_values_are_set_aside_and_the_rest_opens() {
     assert_eq!(model(&running.restored).len(), 2);
     drop(running);
     assert_eq!(Database::open(&path, &settings()).unwrap().corrupt.len(), 1);
-    assert_eq!(start(directory.path(), settings()).trust, Trust::Sound);
+    assert_eq!(start(directory.path(), settings()).trust, Trust::Suspect(Suspicion::Earlier));
 }
 
 #[test]
 fn a_second_process_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let _running = start(directory.path(), settings());
-    let refused = Opened::open(directory.path(), settings()).unwrap_err();
+    let refused = Opened::open(directory.path(), settings(), NOW).unwrap_err();
     assert!(matches!(refused, OpenError::Locked(_)), "{refused}");
 }
 
@@ -566,5 +589,5 @@ fn a_block_that_is_cut_keeps_its_other_rows() {
     assert_eq!(running.trust, Trust::Suspect(Suspicion::Corrupt { values: 1 }));
     assert_eq!(model(&running.restored).len(), 2);
     drop(running);
-    assert_eq!(start(directory.path(), settings()).trust, Trust::Sound);
+    assert_eq!(start(directory.path(), settings()).trust, Trust::Suspect(Suspicion::Earlier));
 }

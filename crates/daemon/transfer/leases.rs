@@ -70,16 +70,20 @@ impl Stopped {
         let failed = |error: &dyn core::fmt::Display| TransferError::Leases(error.to_string());
         let pools = Pools::new(&config.plan(&Interfaces::default(), Plan::new()));
         let pools = pools.map_err(|error| failed(&error))?;
-        let mut opened =
-            Opened::open(state, Settings::default()).map_err(|error| failed(&error))?;
-        let suspect = matches!(opened.trust(), Trust::Suspect(_));
+        let now = clock::now();
+        let opened = Opened::open(state, Settings::default(), now.wall);
+        let mut opened = opened.map_err(|error| failed(&error))?;
         let start = Start {
-            now: clock::now(),
+            now,
             newest: Some(opened.newest()).filter(|newest| *newest != Wall(0)),
-            store: if suspect { StoreState::Suspect } else { StoreState::Intact },
+            store: match opened.trust() {
+                Trust::New | Trust::Sound => StoreState::Intact,
+                Trust::Suspect(_) => StoreState::Suspect { since: opened.suspect_since() },
+            },
         };
         let mut engine = Engine::new(config, pools, start, fastrand::u64(..));
-        opened.load(|record| engine.restore(record)).map_err(|error| failed(&error))?;
+        let loaded = opened.load(now.wall, |record| engine.restore(record));
+        loaded.map_err(|error| failed(&error))?;
         let outbox = Outbox::after(opened.sequence());
         let (sender, outcomes) = mpsc::channel();
         // Whoever waits for nothing more hears nothing.

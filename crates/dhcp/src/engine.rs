@@ -65,7 +65,7 @@ use crate::event::{Event, Silence};
 use crate::input::{Datagram, Input, Start, StoreState};
 use crate::link::Interfaces;
 use crate::outbox::Outbox;
-use crate::time::{Boottime, Now};
+use crate::time::{Boottime, Now, Wall};
 use crate::wire::{Message, Parser, Reply, Request};
 
 /// All servers, and the one owner of all leases.
@@ -136,17 +136,23 @@ impl Engine {
             scratch: Scratch::default(),
         };
         engine.adopt(config, pools, Arc::default());
-        if start.store == StoreState::Suspect {
-            engine.distrust(start.now);
+        if let StoreState::Suspect { since } = start.store {
+            engine.distrust(start.now, since);
         }
         engine
     }
 
-    /// Not all that was promised was restored: every new offer is probed first for one maximal
-    /// lease time.
-    pub fn distrust(&mut self, now: Now) {
+    /// Not all that was promised was restored, as was found at `since`: every new offer is probed
+    /// first until one maximal lease time has passed. False if it has.
+    pub fn distrust(&mut self, now: Now, since: Wall) -> bool {
         let longest = self.config.servers.iter().map(|server| server.lease_time).max();
-        self.suspect_until = lifecycle::after_seconds(now.boottime, longest.unwrap_or_default());
+        let passed = u32::try_from(now.wall.0.saturating_sub(since.0)).unwrap_or(u32::MAX);
+        let left = match longest.unwrap_or_default() {
+            u32::MAX => u32::MAX,
+            seconds => seconds.saturating_sub(passed),
+        };
+        self.suspect_until = lifecycle::after_seconds(now.boottime, left);
+        left > 0
     }
 
     /// Nonces for clients follow from this secret, which has to be as good as they.

@@ -27,7 +27,8 @@ pub enum Input<'a> {
     Config(Arc<Config>, Pools),
     /// A face wants something.
     Order(OrderId, Order),
-    /// The records of a turn could not be made durable; its promises were dropped.
+    /// The records of a turn could not be made durable; its promises were dropped. The turn that is
+    /// being gathered ends with this: it is sealed and abandoned before anything else comes in.
     Abandoned(Abandoned),
     /// The store works again and holds what was durable before: dirty leases go out once more.
     StoreRecovered,
@@ -78,7 +79,10 @@ pub struct Start {
 pub enum StoreState {
     /// As it was left, or a new one.
     Intact,
-    /// Missing or older than its marker: clients may hold leases that nobody here knows, so every
-    /// new offer is probed first for one maximal lease time.
-    Suspect,
+    /// It was missing, or older than its marker: clients may hold leases that nobody here knows, so
+    /// every new offer is probed first until one maximal lease time has passed.
+    Suspect {
+        /// When that was found, at this start or an earlier one.
+        since: Wall,
+    },
 }

@@ -264,9 +264,11 @@ impl Outbox {
     pub fn seal(&mut self) -> (Prompt, Turn) {
         let mut spare = self.spare.pop().unwrap_or_default();
         let undo = core::mem::take(&mut spare.undo);
+        // A store's thread keeps them; the next turn's are about as many.
+        let records = self.records.with_room_for_as_many();
         let turn = Turn {
             sequence: self.sequence + 1,
-            records: core::mem::take(&mut self.records),
+            records: core::mem::replace(&mut self.records, records),
             promised: core::mem::replace(&mut self.promised, spare),
             undo: core::mem::replace(&mut self.undo, undo),
         };

@@ -48,6 +48,8 @@ pub enum Bug {
     ShrinkRemoves,
     /// The engine is not told that its store is a new one.
     LossNotTold,
+    /// A second start is not told that leases may be missing still.
+    LossForgotten,
     /// Nobody hears the answers to probes.
     ProbeUnheard,
     /// Who asks for a lease is told that nobody has it.
@@ -62,7 +64,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::AckBeforeCommit,
         Self::AckDespiteFailure,
         Self::FailureNotTold,
@@ -78,6 +80,7 @@ impl Bug {
         Self::NakEndsLease,
         Self::ShrinkRemoves,
         Self::LossNotTold,
+        Self::LossForgotten,
         Self::ProbeUnheard,
         Self::QueryDenied,
         Self::RestoreTakesNothing,
@@ -115,6 +118,7 @@ impl fmt::Display for Bug {
             Self::NakEndsLease => "NAK ends the lease",
             Self::ShrinkRemoves => "two owners after a shrink",
             Self::LossNotTold => "lost store not told",
+            Self::LossForgotten => "lost store forgotten by a restart",
             Self::ProbeUnheard => "answered probe not heard",
             Self::QueryDenied => "live lease denied",
             Self::RestoreTakesNothing => "restore not taking the address",

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use leasehold_dhcp::record::Change;
-use leasehold_dhcp::{Durable, Event, Input, Now, ProbeAnswer, StoreState};
+use leasehold_dhcp::{Durable, Event, Input, Now, ProbeAnswer, StoreState, Wall};
 
 use crate::clock::Moment;
 use crate::disk::Failed;
@@ -302,11 +302,7 @@ impl World<'_> {
         let suspect = core::mem::take(&mut self.store_lost);
         let records_count = records.len() as u32;
         self.history.add(self.now, What::Started { records: records_count, suspect });
-        // The marker of a new store is as good as any other: a next start suspects nothing.
-        let longest = self.site.servers.iter().filter(|it| it.enabled).map(|it| it.lease_time);
-        let longest = Duration::from_secs(longest.max().unwrap_or(0).into());
-        self.oracle.started(suspect.then(|| self.now.after(longest)));
-        let told = suspect && self.plan.planted != Some(Bug::LossNotTold);
+        let store = self.suspicion(suspect);
         let identities = self.clients.iter().map(|one| one.identity.clone()).collect();
         self.process = Some(Process::start(Beginning {
             site: self.site.clone(),
@@ -316,10 +312,34 @@ impl World<'_> {
             records,
             newest: self.disk.latest(),
             newest_turn: self.disk.newest(),
-            store: if told { StoreState::Suspect } else { StoreState::Intact },
+            store,
             now: self.read_clocks(),
             seed: self.random.bits(),
         }));
         self.plan_work(self.now);
+    }
+
+    /// What a start knows of leases that may be missing: it finds that out now, or its marker has
+    /// it from an earlier start. The wall clock says how long that is over.
+    fn suspicion(&mut self, found_now: bool) -> StoreState {
+        let now = self.read_clocks().wall;
+        if found_now {
+            self.suspect_since = Some(now);
+        }
+        let longest = self.site.servers.iter().filter(|it| it.enabled).map(|it| it.lease_time);
+        let longest = u64::from(longest.max().unwrap_or(0));
+        let left = |since: Wall| longest.saturating_sub(now.0.saturating_sub(since.0));
+        self.suspect_since = self.suspect_since.filter(|&since| left(since) > 0);
+        let until = self.suspect_since.map(|it| self.now.after(Duration::from_secs(left(it))));
+        self.oracle.started(until);
+        let forgotten = match self.plan.planted {
+            Some(Bug::LossNotTold) => true,
+            Some(Bug::LossForgotten) => !found_now,
+            _ => false,
+        };
+        match self.suspect_since.filter(|_| !forgotten) {
+            Some(since) => StoreState::Suspect { since },
+            None => StoreState::Intact,
+        }
     }
 }

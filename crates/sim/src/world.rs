@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use leasehold_dhcp::{Datagram, ProbeAnswer};
+use leasehold_dhcp::{Datagram, ProbeAnswer, Wall};
 
 use crate::agenda::Agenda;
 use crate::client::{Client, ClientId, Outgoing, Rumour};
@@ -114,6 +114,8 @@ pub(crate) struct World<'p> {
     pub ambush: Option<Ambush>,
     /// The next start finds no store.
     pub store_lost: bool,
+    /// Since when leases may be missing, as the marker of the store says.
+    pub suspect_since: Option<Wall>,
     /// Until when the machine is suspended.
     pub asleep_until: Moment,
     /// Until when nobody may pull the plug: the new time of a clock that was set needs a moment
@@ -162,6 +164,7 @@ impl<'p> World<'p> {
             work_planned: None,
             ambush: None,
             store_lost: false,
+            suspect_since: None,
             asleep_until: Moment(0),
             clock_settles: Moment(0),
             idle_ticks: 0,

@@ -124,8 +124,8 @@ impl Sample {
 }
 
 fn open(place: &Path, restored: &mut Vec<Record>) -> Result<Trust, OpenError> {
-    let mut opened = Opened::open(place, settings())?;
-    opened.load(|record| restored.push(record))
+    let mut opened = Opened::open(place, settings(), NOW)?;
+    opened.load(NOW, |record| restored.push(record))
 }
 
 fn copy(from: &Path, to: &Path) {

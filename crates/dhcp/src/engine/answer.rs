@@ -419,7 +419,8 @@ impl Answer<'_> {
     //# Parameters with non-default values on the client's subnet.
     pub(super) fn levels<'b>(&'b self, exchange: &Exchange<'b>) -> Levels<'b> {
         let [fixed, matcher, server] = exchange.terms.options(exchange.server);
-        [fixed, matcher, server, self.network.map(|network| &network.options)]
+        let levels = [fixed, matcher, server, self.network.map(|network| &network.options)];
+        levels.map(|level| level.filter(|options| !options.is_empty()))
     }
 }
 

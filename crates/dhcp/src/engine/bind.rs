@@ -114,8 +114,9 @@ impl Engine {
             if lease.state == State::Offered {
                 self.give_up(id);
             }
-            self.silent(Some(exchange), exchange.request, Silence::StoreFailed, out);
-            return;
+            let failed = self.store.has_failed();
+            let reason = if failed { Silence::StoreFailed } else { Silence::Withheld };
+            return self.silent(Some(exchange), exchange.request, reason, out);
         }
         self.book.get_mut(id).heard = now;
         // While the store works, what the book has may be on its way to the disk still.

@@ -434,6 +434,11 @@ impl Slots {
         }
     }
 
+    /// When the lease's state ends; never if it is gone.
+    fn deadline(&self, id: LeaseId) -> Boottime {
+        self.find(id).map_or(NEVER, |lease| lease.deadline)
+    }
+
     fn slot_mut(&mut self, at: u32) -> &mut Slot {
         &mut self.chunks[at as usize / CHUNK][at as usize % CHUNK]
     }

@@ -133,10 +133,13 @@ impl Engine {
         let of = self.book.of(exchange.service.key, &exchange.traits(), exchange.hash);
         //= https://www.rfc-editor.org/rfc/rfc2131#section-2.2
         //# attempts to return the same network address each time the client requests an address.
-        for id in [of.bound, of.pending].into_iter().flatten() {
-            self.settle(exchange.now, id, out);
-        }
-        let of = self.book.of(exchange.service.key, &exchange.traits(), exchange.hash);
+        let of = match [of.bound, of.pending] {
+            [None, None] => of,
+            live => {
+                live.into_iter().flatten().for_each(|id| self.settle(exchange.now, id, out));
+                self.book.of(exchange.service.key, &exchange.traits(), exchange.hash)
+            }
+        };
         let may_have =
             |engine: &Self, id: &LeaseId| engine.may_have(exchange, engine.book.get(*id).address);
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1

@@ -113,6 +113,12 @@ impl Records {
         self.bytes.clear();
         self.ends.clear();
     }
+
+    /// Others, none yet.
+    pub(crate) fn with_room_for_as_many(&self) -> Self {
+        let bytes = Vec::with_capacity(self.bytes.len());
+        Self { bytes, ends: Vec::with_capacity(self.ends.len()) }
+    }
 }
 
 /// Reads frames until the bytes end or are corrupt; after a corrupt one nothing follows.

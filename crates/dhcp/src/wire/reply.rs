@@ -87,19 +87,23 @@ impl Reply {
 
     /// Adds an option, unless it is there.
     pub fn option(&mut self, code: u8, value: &[u8]) {
-        self.option_with(code, |out| {
-            out.extend_from_slice(value);
-            true
-        });
+        if self.takes(code) {
+            let start = self.encoded.len();
+            match u8::try_from(value.len()) {
+                Ok(length) => {
+                    self.encoded.reserve(2 + value.len());
+                    self.encoded.extend_from_slice(&[code, length]);
+                    self.encoded.extend_from_slice(value);
+                }
+                Err(_) => write_option(code, value, &mut self.encoded),
+            }
+            self.gathered(code, start);
+        }
     }
 
     /// Adds an option whose value `write` appends, unless it is there or `write` has none.
     pub fn option_with(&mut self, code: u8, write: impl FnOnce(&mut Vec<u8>) -> bool) {
-        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
-        //# The server MUST include each requested parameter only once
-        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
-        //# Options may appear only once, unless otherwise specified in the options document.
-        if self.has(code) || matches!(code, code::PAD | code::END | code::RELAY_AGENT) {
+        if !self.takes(code) {
             return;
         }
         let start = self.encoded.len();
@@ -117,14 +121,28 @@ impl Reply {
                 write_option(code, &long, &mut self.encoded);
             }
         }
-        let end = self.encoded.len();
-        let gathered = Gathered { code, start, end };
+        self.gathered(code, start);
+    }
+
+    fn takes(&self, code: u8) -> bool {
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
+        //# The server MUST include each requested parameter only once
+        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+        //# Options may appear only once, unless otherwise specified in the options document.
+        !self.has(code) && !matches!(code, code::PAD | code::END | code::RELAY_AGENT)
+    }
+
+    /// The option stands in `encoded` from `start` to the end.
+    fn gathered(&mut self, code: u8, start: usize) {
+        let gathered = Gathered { code, start, end: self.encoded.len() };
         //= https://www.rfc-editor.org/rfc/rfc2132#section-3.3
         //# If both the subnet mask and the router option are specified in a DHCP
         //# reply, the subnet mask option MUST be first.
-        match self.options.iter().position(|option| option.code == code::ROUTER) {
-            Some(router) if code == code::SUBNET_MASK => self.options.insert(router, gathered),
-            _ => self.options.push(gathered),
+        let router = (code == code::SUBNET_MASK && self.has(code::ROUTER))
+            .then(|| self.options.iter().position(|option| option.code == code::ROUTER));
+        match router.flatten() {
+            Some(router) => self.options.insert(router, gathered),
+            None => self.options.push(gathered),
         }
         self.present[usize::from(code / 64)] |= 1 << (code % 64);
     }

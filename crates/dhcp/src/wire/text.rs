@@ -11,7 +11,8 @@ pub(super) const NAME_MAX: usize = 253;
 /// Appends the name to `out`: letters, digits, `-`, `_` and `.` stay, a space becomes `-`,
 /// everything else goes; so it can stand in a log, a table, a zone or a script's environment.
 pub(crate) fn clean_name(raw: &[u8], out: &mut String) {
-    let is_plain = |octet: &u8| octet.is_ascii_alphanumeric() || b"-_.".contains(octet);
+    let is_plain =
+        |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
     if let Ok(name) = str::from_utf8(raw)
         && raw.len() <= NAME_MAX
         && raw.iter().all(is_plain)

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use leasehold_dhcp::config::{AddressPool, FixedLease, PoolIndex, ServerIndex};
+use leasehold_dhcp::event::Silence;
 use leasehold_dhcp::record::Change;
-use leasehold_dhcp::{Folded, Input, Location, Record, Start, StoreState};
+use leasehold_dhcp::{Event, Folded, Input, Location, Record, Start, StoreState};
 
 use crate::world::*;
 
@@ -135,10 +136,25 @@ fn what_is_kept_waits_for_the_disk_too() {
     assert_eq!((kept.kind(), kept.yiaddr()), (Some(5), address));
 }
 
+/// In its last second there is nothing left to promise, and that is no fault of the store.
+#[test]
+fn what_is_kept_ends_in_silence() {
+    let mut world = World::new();
+    let address = world.lease(&Packet::client(1));
+    world.reconfigure(|config| config.pools[0] = pool("lan-pool", lan(100), lan(110)));
+    world.pass(Duration::from_millis(u64::from(LEASE_TIME) * 1000 - 400));
+    let event = world.silent(&Packet::client(1).renew(address));
+    assert!(matches!(event, Event::Silent { reason: Silence::Withheld, .. }), "{event:?}");
+}
+
 /// A server that has lost its store, and probes.
 fn without_a_store() -> World {
     let now = World::new().now;
-    World::started(config(), Start { now, newest: None, store: StoreState::Suspect }, &[])
+    World::started(
+        config(),
+        Start { now, newest: None, store: StoreState::Suspect { since: now.wall } },
+        &[],
+    )
 }
 
 #[test]

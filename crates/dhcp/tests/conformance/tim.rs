@@ -159,7 +159,7 @@ fn what_was_left_at_a_restart_is_what_is_left() {
 #[test]
 fn after_a_lost_store_every_offer_is_probed_for_one_lease_time() {
     let now = World::new().now;
-    let start = Start { now, newest: None, store: StoreState::Suspect };
+    let start = Start { now, newest: None, store: StoreState::Suspect { since: now.wall } };
     let mut world = World::started(config(), start, &[]);
     assert!(world.send(&Packet::client(1).discover()).is_empty());
     assert_eq!(world.probes.len(), 1);
@@ -171,6 +171,26 @@ fn after_a_lost_store_every_offer_is_probed_for_one_lease_time() {
     world.probes.clear();
     assert_eq!(world.ask(&Packet::client(2).discover()).kind(), Some(2));
     assert!(world.probes.is_empty());
+}
+
+/// The process that finds the store lost may end at once: the next one knows it too.
+#[test]
+fn a_restart_does_not_forget_that_the_store_was_lost() {
+    let now = World::new().now;
+    let lease_time = u64::from(LEASE_TIME);
+    for (ago, is_over) in [(0, false), (lease_time - 1, false), (lease_time, true)] {
+        let since = Wall(now.wall.0 - ago);
+        let start = Start { now, newest: None, store: StoreState::Suspect { since } };
+        let mut world = World::started(config(), start, &[]);
+        assert_eq!(world.send(&Packet::client(1).discover()).len(), usize::from(is_over));
+        world.pass(seconds(lease_time - ago));
+        assert_eq!(world.ask(&Packet::client(2).discover()).kind(), Some(2));
+    }
+    // A clock that stands before the loss says nothing about the time since.
+    let start =
+        Start { now, newest: None, store: StoreState::Suspect { since: Wall(now.wall.0 + 9) } };
+    let mut world = World::started(config(), start, &[]);
+    assert!(world.send(&Packet::client(1).discover()).is_empty());
 }
 
 /// The clock was wrong when leases were given, is set right, and then the server is restarted.

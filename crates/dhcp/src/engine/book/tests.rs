@@ -82,8 +82,58 @@ fn a_lease_is_due_when_its_time_is_over_and_not_before() {
     assert_eq!(book.due(Boottime(u64::MAX - 1)), None);
 }
 
+/// Deadlines go back and forth across pages while time goes on: what is due comes up at its
+/// millisecond, and nothing else does.
 #[test]
-fn renewals_and_releases_do_not_pile_up_in_the_heap() {
+fn what_is_due_comes_up_on_whatever_page_it_is() {
+    let mut book = Book::new(1);
+    let mut random = 7_u64;
+    let mut next = |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        (random >> 33) % below
+    };
+    let ids: Vec<_> = (0..200).map(|at| book.insert(lease(at, at, State::Bound, 1))).collect();
+    for now in (0..20_000).step_by(7).map(Boottime) {
+        for _ in 0..3 {
+            let id = ids[next(200) as usize];
+            book.set_deadline(id, Boottime(now.0 + next(5_000)));
+        }
+        while let Some(id) = book.due(now) {
+            assert!(book.get(id).deadline <= now);
+            let forever = next(4) == 0;
+            let until = if forever { NEVER } else { Boottime(now.0 + 1 + next(3_000)) };
+            book.set_deadline(id, until);
+        }
+        assert!(ids.iter().all(|&id| book.get(id).deadline > now), "at {now:?}");
+        assert!(book.deadline().is_none_or(|at| at > now || book.due(now).is_none()));
+        if now.0 % 70 == 0 {
+            book.check().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_crowd_that_is_due_at_once_comes_up_bit_by_bit() {
+    let mut book = Book::new(1);
+    let crowd = 3_000_u32;
+    for at in 0..crowd {
+        let lease = lease(1, at as u8, State::Bound, 1_030_000 + u64::from(at % 9));
+        book.insert(Lease { address: Ipv4Addr::from(0x0a00_0000 + at), ..lease });
+    }
+    let (mut ended, mut turns) = (0, 0);
+    while book.deadline().is_some_and(|at| at <= Boottime(2_000_000)) {
+        while let Some(id) = book.due(Boottime(2_000_000)) {
+            book.remove(id);
+            ended += 1;
+        }
+        turns += 1;
+        assert!(turns < 10);
+    }
+    assert_eq!(ended, crowd);
+}
+
+#[test]
+fn renewals_and_releases_do_not_pile_up() {
     let mut book = Book::new(1);
     for round in 0..50_000_u64 {
         let id = book.insert(lease(1, 7, State::Bound, 1_000_000 + round));
@@ -98,7 +148,7 @@ fn renewals_and_releases_do_not_pile_up_in_the_heap() {
 #[test]
 fn a_lease_is_small() {
     let heap = 16 + 7 + 6 + 7 + 12;
-    let indexes = 4 + (8 + 1) * 8 / 7 + 16;
+    let indexes = 4 + (8 + 1) * 8 / 7 + 8;
     let lease = size_of::<Slot>() + heap + indexes;
     assert!(lease <= 200, "{lease} octets, {} of them the lease", size_of::<Slot>());
 }
