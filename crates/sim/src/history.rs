@@ -209,6 +209,7 @@ impl History {
                 (Some(Kind::Ack), false) => &mut reached.prompt_acks,
                 (Some(Kind::Nak), _) => &mut reached.naks,
                 (Some(Kind::LeaseActive), _) => &mut reached.informed,
+                (Some(Kind::ForceRenew), _) => &mut reached.forced,
                 _ => return,
             },
             What::Sent { message, .. } => match message.kind {

@@ -61,6 +61,8 @@ pub enum Incident {
     Reconfigure(SiteChange),
     /// The administrator takes a client's lease away; the client is not told.
     RemoveLease(ClientId),
+    /// The administrator has a client asked to renew (RFC 3203).
+    Force(ClientId),
     /// A relay asks who has an address, or what a client has (RFC 4388).
     Query(LinkId, Query),
     /// Everything that was broken is mended, nobody is rude any more, and nothing else befalls.
@@ -125,6 +127,7 @@ impl fmt::Display for Incident {
             Self::Weather(weather) => write!(f, "the network changes: {weather}"),
             Self::Reconfigure(change) => write!(f, "configuration: {change}"),
             Self::RemoveLease(client) => write!(f, "the lease of {client} is removed"),
+            Self::Force(client) => write!(f, "{client} is to renew"),
             Self::Query(link, query) => write!(f, "the relay of {link} asks {query}"),
             Self::Calm => f.write_str("calm"),
         }

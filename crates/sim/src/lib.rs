@@ -6,6 +6,7 @@ mod audit;
 mod client;
 mod clock;
 mod disk;
+mod force;
 mod history;
 mod incident;
 mod legal;

@@ -25,8 +25,10 @@ pub(crate) const CLIENT_ID: u8 = 61;
 pub(crate) const RAPID_COMMIT: u8 = 80;
 pub(crate) const FQDN: u8 = 81;
 pub(crate) const RELAY_AGENT: u8 = 82;
+pub(crate) const AUTHENTICATION: u8 = 90;
 pub(crate) const ASSOCIATED_IP: u8 = 92;
 pub(crate) const IPV6_ONLY_PREFERRED: u8 = 108;
+pub(crate) const FORCERENEW_NONCE_CAPABLE: u8 = 145;
 
 /// Option 53.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -49,6 +49,8 @@ pub enum Rule {
     Pool,
     /// A live lease was denied to a relay that asked for it, or told as another client's.
     Misinformed,
+    /// A FORCERENEW that its client cannot believe, or a nonce that two share.
+    Unbelievable,
     /// In the calm at the end, a polite client has no address.
     Unbound,
     /// The engine wants to be woken at a moment that is past, again and again.
@@ -79,6 +81,7 @@ impl fmt::Display for Rule {
             Self::Store => f.write_str("the store is not the promised part of the book"),
             Self::Pool => f.write_str("a pool's bits are not book and reservations"),
             Self::Misinformed => f.write_str("a relay told that a live lease is none"),
+            Self::Unbelievable => f.write_str("a FORCERENEW that its client cannot believe"),
             Self::Unbound => f.write_str("a polite client without an address in the calm"),
             Self::Stuck => f.write_str("a deadline that stays in the past"),
             Self::Panic => f.write_str("a panic"),
@@ -104,7 +107,7 @@ impl fmt::Display for Failure {
 }
 
 /// The rule that is broken, and how.
-type Verdict = Result<(), (Rule, String)>;
+pub(crate) type Verdict = Result<(), (Rule, String)>;
 
 /// A reply as it leaves the server.
 pub(crate) struct Reply<'a> {

@@ -255,6 +255,7 @@ fn draw_site(random: &mut Random, links: usize, lease_time: u32) -> Site {
             rapid_commit: random.chance(500),
             ipv6_only: random.chance(300).then_some(300),
             bootp: random.chance(500),
+            reconfigures: random.chance(500),
         })
         .collect();
     Site { servers, pools, statics: BTreeMap::new(), chatty: random.chance(300) }
@@ -296,6 +297,7 @@ fn draw_habits(random: &mut Random) -> Habits {
         fqdn: random.chance(300),
         overloads: random.chance(100),
         small: random.chance(200),
+        forcible: random.chance(300),
         ..Habits::default()
     }
 }

@@ -54,6 +54,8 @@ pub enum Bug {
     ProbeUnheard,
     /// Who asks for a lease is told that nobody has it.
     QueryDenied,
+    /// A FORCERENEW is sent as if its nonce were another.
+    ForceForged,
     /// In the engine: a restart does not take its leases' addresses out of the pools.
     RestoreTakesNothing,
     /// In the engine: an offer is honoured though the address is another's by now.
@@ -64,7 +66,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::AckBeforeCommit,
         Self::AckDespiteFailure,
         Self::FailureNotTold,
@@ -83,6 +85,7 @@ impl Bug {
         Self::LossForgotten,
         Self::ProbeUnheard,
         Self::QueryDenied,
+        Self::ForceForged,
         Self::RestoreTakesNothing,
         Self::StaleOffer,
         Self::RenewalShortens,
@@ -121,6 +124,7 @@ impl fmt::Display for Bug {
             Self::LossForgotten => "lost store forgotten by a restart",
             Self::ProbeUnheard => "answered probe not heard",
             Self::QueryDenied => "live lease denied",
+            Self::ForceForged => "FORCERENEW with a wrong nonce",
             Self::RestoreTakesNothing => "restore not taking the address",
             Self::StaleOffer => "stale offer honoured",
             Self::RenewalShortens => "renewal shortens the promise",
@@ -186,6 +190,10 @@ pub(crate) fn answer(bug: Option<Bug>, mut reply: Message) -> Message {
     if bug == Some(Bug::QueryDenied) && reply.kind() == Some(Kind::LeaseActive) {
         reply.options = vec![(message::MESSAGE_TYPE, vec![Kind::LeaseUnassigned.code()])];
         reply.chaddr = [0; 16];
+    }
+    if bug == Some(Bug::ForceForged) && reply.kind() == Some(Kind::ForceRenew) {
+        let digest = reply.options.last_mut().and_then(|(_, value)| value.last_mut());
+        digest.into_iter().for_each(|octet| *octet ^= 1);
     }
     reply
 }

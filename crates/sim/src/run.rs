@@ -53,12 +53,14 @@ pub struct Reached {
     pub farewells: u64,
     /// Relays that were told of a lease.
     pub informed: u64,
+    /// FORCERENEWs.
+    pub forced: u64,
 }
 
 impl Reached {
     /// All of them with their names.
     #[must_use]
-    pub fn all(self) -> [(&'static str, u64); 11] {
+    pub fn all(self) -> [(&'static str, u64); 12] {
         [
             ("offers", self.offers),
             ("promises", self.promises),
@@ -71,6 +73,7 @@ impl Reached {
             ("probes", self.probes),
             ("farewells", self.farewells),
             ("relays informed", self.informed),
+            ("FORCERENEWs", self.forced),
         ]
     }
 }
@@ -88,6 +91,7 @@ impl core::ops::AddAssign for Reached {
         self.probes += other.probes;
         self.farewells += other.farewells;
         self.informed += other.informed;
+        self.forced += other.forced;
     }
 }
 

@@ -18,6 +18,8 @@ use leasehold_dhcp::{
 use leasehold_pool::{Plan as PoolPlan, Pools};
 
 use crate::client::{ClientId, Identity};
+use crate::disk::named;
+use crate::force::Nonce;
 use crate::site::Site;
 use crate::topology::{LinkId, RELAYS, Reach, Relays, UPLINKS, interface_name};
 
@@ -42,6 +44,8 @@ pub(crate) struct Said {
     pub prompt: Prompt,
     pub probes: Vec<Probe>,
     pub events: Vec<Event>,
+    /// Nonces that clients are to be told, and whose they are.
+    pub nonces: Vec<(Nonce, Identity)>,
     /// The number of a turn that the disk shall have, and its records.
     pub commit: Option<(u64, Records)>,
 }
@@ -146,12 +150,22 @@ impl Process {
         self.handle(now, Input::Order(OrderId(0), order));
     }
 
+    /// The administrator has whoever has an address asked to renew.
+    pub(crate) fn force(&mut self, now: Now, address: Ipv4Addr) {
+        let order = Order::Reconfigure(Location::main(address));
+        self.handle(now, Input::Order(OrderId(0), order));
+    }
+
     /// Ends the turn. While the store fails, what would have to be stored is abandoned.
     pub(crate) fn seal(&mut self, now: Now) -> Said {
         let (prompt, mut turn) = self.outbox.seal();
         let probes = self.outbox.probes().collect();
         let mut events: Vec<Event> = self.outbox.events().collect();
-        let mut commit = None;
+        let nonces = turn.records().iter().filter_map(|record| match record.change {
+            Change::Bound(binding) => Some(((*binding.nonce).try_into().ok()?, named(&binding))),
+            _ => None,
+        });
+        let (nonces, mut commit) = (nonces.collect(), None);
         if !turn.is_empty() {
             if self.store_failed {
                 self.handle(now, Input::Abandoned(turn.abandon()));
@@ -167,7 +181,7 @@ impl Process {
                 self.flights.push_back(Flight { turn, site: self.site.clone(), granted });
             }
         }
-        Said { prompt, probes, events, commit }
+        Said { prompt, probes, events, nonces, commit }
     }
 
     /// The promises of all turns up to this one, in order, against the proof for it.
@@ -261,6 +275,7 @@ fn configure_servers(site: &Site, link: LinkId, reach: Reach) -> Vec<Server> {
         conflict_detection: server.detects_conflicts,
         rapid_commit: server.rapid_commit,
         ipv6_only_preferred: server.ipv6_only,
+        use_reconfigure: server.reconfigures,
         bootp_support: if server.bootp { BootpSupport::Dynamic } else { BootpSupport::Static },
         ..Server::default()
     };

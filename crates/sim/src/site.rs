@@ -44,6 +44,8 @@ pub struct ServerSite {
     pub ipv6_only: Option<u32>,
     /// `bootp-support=dynamic`, else `static`.
     pub bootp: bool,
+    /// `use-reconfigure`.
+    pub reconfigures: bool,
 }
 
 /// One row of `/ip/pool`: a single range of the link's network.

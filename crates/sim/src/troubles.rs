@@ -13,7 +13,7 @@ use crate::topology::LinkId;
 
 pub(crate) type Trouble = fn(&mut Draft, &mut Vec<(Moment, Incident)>);
 
-pub(crate) const TROUBLES: [Trouble; 14] = [
+pub(crate) const TROUBLES: [Trouble; 15] = [
     comings_and_goings,
     moves,
     kills,
@@ -28,6 +28,7 @@ pub(crate) const TROUBLES: [Trouble; 14] = [
     informs,
     store_losses,
     queries,
+    forcings,
 ];
 
 fn comings_and_goings(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
@@ -244,5 +245,12 @@ fn queries(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
             _ => Query::Address(link.host(RANGE_FIRST + draft.random.within(0, 30) as u8)),
         };
         incidents.push((draft.moment(), Incident::Query(link, query)));
+    }
+}
+
+fn forcings(draft: &mut Draft, incidents: &mut Vec<(Moment, Incident)>) {
+    for _ in 0..draft.times(20) {
+        let client = draft.client();
+        incidents.push((draft.moment(), Incident::Force(client)));
     }
 }

@@ -104,6 +104,7 @@ impl World<'_> {
                     self.oracle.remove(self.now, address, &self.clients);
                     process.remove(now, address);
                 }
+                Inbound::Force(address) => process.force(now, address),
                 Inbound::Config(site) => {
                     self.history.add(self.now, What::Configured);
                     process.reconfigure(now, site);
@@ -141,6 +142,11 @@ impl World<'_> {
                 self.oracle.distrusts_answers();
             }
             self.history.note(self.now, || event.to_string());
+        }
+        for (nonce, with) in said.nonces {
+            if let Err(failure) = self.nonces.decided(nonce, with) {
+                return self.fail(failure);
+            }
         }
         if let Some((sequence, records)) = said.commit {
             self.history.add(self.now, What::Turn { sequence, records: records.len() as u32 });
@@ -332,6 +338,7 @@ impl World<'_> {
         self.suspect_since = self.suspect_since.filter(|&since| left(since) > 0);
         let until = self.suspect_since.map(|it| self.now.after(Duration::from_secs(left(it))));
         self.oracle.started(until);
+        self.nonces.started();
         let forgotten = match self.plan.planted {
             Some(Bug::LossNotTold) => true,
             Some(Bug::LossForgotten) => !found_now,

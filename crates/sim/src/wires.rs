@@ -86,7 +86,11 @@ impl World<'_> {
             }
             return;
         }
-        if let Err(failure) = self.oracle.judge(&reply, &view) {
+        let judged = match message.kind() {
+            Some(Kind::ForceRenew) => self.nonces.judge(&message, to),
+            _ => self.oracle.judge(&reply, &view).and_then(|_| self.nonces.told(&message)),
+        };
+        if let Err(failure) = judged {
             return self.fail(failure);
         }
         if self.plan.planted == Some(Bug::NakEndsLease) && message.kind() == Some(Kind::Nak) {

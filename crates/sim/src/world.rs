@@ -10,6 +10,7 @@ use crate::agenda::Agenda;
 use crate::client::{Client, ClientId, Outgoing, Rumour};
 use crate::clock::{MachineClock, Moment};
 use crate::disk::Disk;
+use crate::force::Nonces;
 use crate::history::{History, What};
 use crate::incident::{CrashPoint, Incident};
 use crate::legal::Heard;
@@ -82,6 +83,7 @@ pub(crate) enum Inbound {
     Datagram(Box<Arrival>),
     Config(Rc<Site>),
     Removal(Ipv4Addr),
+    Force(Ipv4Addr),
 }
 
 /// A kill that waits for the process to reach a point of its turn.
@@ -101,6 +103,7 @@ pub(crate) struct World<'p> {
     pub clock: MachineClock,
     pub disk: Disk,
     pub oracle: Oracle,
+    pub nonces: Nonces,
     pub history: History,
     /// The configuration as the file on the server's machine has it.
     pub site: Rc<Site>,
@@ -155,6 +158,7 @@ impl<'p> World<'p> {
             clock: MachineClock::new(),
             disk: Disk::new(root.fork(2)),
             oracle: Oracle::new(plan.rude(), plan.cloned()),
+            nonces: Nonces::default(),
             history: History::new(lines),
             site: Rc::new(plan.site.clone()),
             process: None,
@@ -323,6 +327,7 @@ impl<'p> World<'p> {
                 self.reconfigure(|site| site.apply(change));
             }
             Incident::RemoveLease(client) => self.remove_lease(client),
+            Incident::Force(client) => self.force(client),
             Incident::Query(link, query) => self.query(link, query),
             Incident::Calm => self.calm(),
         }
@@ -367,6 +372,11 @@ impl<'p> World<'p> {
     fn remove_lease(&mut self, client: ClientId) {
         let Some(lease) = self.clients[usize::from(client.0)].lease(self.now) else { return };
         self.arrive(Inbound::Removal(lease.address));
+    }
+
+    fn force(&mut self, client: ClientId) {
+        let Some(lease) = self.clients[usize::from(client.0)].lease(self.now) else { return };
+        self.arrive(Inbound::Force(lease.address));
     }
 
     /// What a rude client knows: the address of somebody, or one that nobody has.

@@ -47,7 +47,8 @@ impl Engine {
         let lease = self.book.get(id);
         let is_theirs = lease.is_of(&exchange.traits());
         let known = Some(&lease.client).filter(|_| is_theirs);
-        let shared = exchange.nonce(known, &mut self.nonces);
+        let was_deaf = self.reconfigures.was_unanswered((lease.space, lease.address));
+        let shared = exchange.nonce(known, was_deaf, &mut self.nonces);
         let (state, was_offered) = (lease.state, lease.offers > 0);
         let bound = state.next(Step::Bind);
         let goes_on = state == State::Bound && is_theirs;

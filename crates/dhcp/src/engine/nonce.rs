@@ -119,7 +119,13 @@ impl Exchange<'_> {
     }
 
     /// What the lease that this request binds holds as its nonce: an old one, a new one or none.
-    pub(super) fn nonce(&self, known: Option<&Client>, nonces: &mut Nonces) -> Shared {
+    /// Who `was_deaf` to a FORCERENEW may never have heard the old one: its ACK was lost.
+    pub(super) fn nonce(
+        &self,
+        known: Option<&Client>,
+        was_deaf: bool,
+        nonces: &mut Nonces,
+    ) -> Shared {
         let old = known.and_then(Client::nonce);
         let goes_on = matches!(
             self.request.message,
@@ -130,7 +136,9 @@ impl Exchange<'_> {
             //= https://www.rfc-editor.org/rfc/rfc6704#section-3.1.3
             //# The server SHOULD NOT include the nonce in an ACK when responding to a renew unless
             //# a new nonce was generated.
-            Some(old) if goes_on => Shared::Known(old),
+            Some(old) if goes_on && !(was_deaf && self.request.is_nonce_capable()) => {
+                Shared::Known(old)
+            }
             //= https://www.rfc-editor.org/rfc/rfc6704#section-3.1.3
             //# The absence of the FORCERENEW_NONCE_CAPABLE (145) option indicates to the server
             //# that the Forcerenew Nonce Authentication protocol is not supported; thus, the server

@@ -64,6 +64,13 @@ impl Reconfigures {
         }
     }
 
+    /// Whether the client at a place was asked in vain.
+    pub(super) fn was_unanswered(&self, place: Place) -> bool {
+        !self.asked.is_empty()
+            && (self.asked.get(&place))
+                .is_some_and(|asked| asked.status == ReconfigureStatus::NoAnswer)
+    }
+
     /// The lease at a place has ended.
     pub(super) fn forget(&mut self, place: Place) {
         if !self.asked.is_empty() {

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::{Client, Exchange, Habits, Lease, Outgoing, Payload, State, Toward};
 use crate::clock::Moment;
+use crate::force::Secret;
 use crate::message::{self, Kind, Message};
 use crate::topology::LinkId;
 
@@ -107,12 +108,15 @@ impl Client {
 
     /// A datagram arrived on port 68.
     pub(crate) fn receive(&mut self, now: Moment, message: &Message, out: &mut Vec<Outgoing>) {
-        let Some(exchange) = self.exchange.filter(|exchange| exchange.xid == message.xid) else {
-            return;
-        };
         if message.op != 2 || message.mac() != self.identity.mac {
             return;
         }
+        if message.kind() == Some(Kind::ForceRenew) {
+            return self.force(now, message, out);
+        }
+        let Some(exchange) = self.exchange.filter(|exchange| exchange.xid == message.xid) else {
+            return;
+        };
         match (self.state, message.kind()) {
             (State::Selecting, None) if self.habits.bootp => {
                 self.accept(now, exchange, message.yiaddr, message);
@@ -144,6 +148,14 @@ impl Client {
         }
     }
 
+    /// RFC 3203 § 2.1: a client that is bound renews at once, if it believes the message.
+    fn force(&mut self, now: Moment, message: &Message, out: &mut Vec<Outgoing>) {
+        let believes = self.secret.as_mut().is_some_and(|secret| secret.believes(message));
+        if believes && self.state == State::Bound {
+            self.renew(now, State::Renewing, out);
+        }
+    }
+
     fn compose(&mut self, kind: Kind) -> Message {
         let xid = self.random.bits() as u32;
         let mut message = Message::request(kind, xid, self.identity.mac);
@@ -159,7 +171,7 @@ impl Client {
 
     /// What a client tells of itself, and what it wants to know.
     fn describe(&self, kind: Kind, mut message: Message) -> Message {
-        let Habits { ipv6_only, small, fqdn, overloads, lease_time, .. } = self.habits;
+        let Habits { ipv6_only, small, fqdn, overloads, lease_time, forcible, .. } = self.habits;
         let mut wanted = vec![message::SUBNET_MASK, 3, message::RENEWAL_TIME];
         wanted.push(message::REBINDING_TIME);
         if small {
@@ -171,6 +183,9 @@ impl Client {
         message = message.with(message::PARAMETERS, &wanted);
         if let Some(seconds) = lease_time.filter(|_| kind != Kind::Inform) {
             message = message.with(message::LEASE_TIME, &seconds.to_be_bytes());
+        }
+        if forcible && kind != Kind::Inform {
+            message = message.with(message::FORCERENEW_NONCE_CAPABLE, &[1]);
         }
         let host = format!("host-{}", self.id.0).into_bytes();
         let name = [&[1, 0, 0], &host[..]].concat();
@@ -368,6 +383,7 @@ impl Client {
             rebinds: told(message::REBINDING_TIME).unwrap_or(at(875)),
             until: at(1_000),
         };
+        self.secret = Secret::told(ack).or(self.secret);
         let renewed = self.in_use_by_state() || self.state == State::Rebooting;
         self.lease = Some(lease);
         self.exchange = None;

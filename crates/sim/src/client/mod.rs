@@ -12,6 +12,7 @@ pub use mischief::Mischief;
 pub(crate) use mischief::Rumour;
 
 use crate::clock::Moment;
+use crate::force::Secret;
 use crate::message::Message;
 use crate::random::Random;
 use crate::topology::LinkId;
@@ -60,6 +61,8 @@ pub struct Habits {
     pub overloads: bool,
     /// Takes datagrams of 576 octets, and wants to know a lot.
     pub small: bool,
+    /// Can be made to renew by who knows its nonce (RFC 6704).
+    pub forcible: bool,
     /// Knows BOOTP alone, and has for ever what it is given.
     pub bootp: bool,
     /// Rude: goes on as if no NAK had come.
@@ -160,6 +163,8 @@ pub(crate) struct Client {
     pub wakes: Option<Moment>,
     lease: Option<Lease>,
     exchange: Option<Exchange>,
+    /// What it believes a FORCERENEW by.
+    secret: Option<Secret>,
     /// An address that it would like to have again.
     hint: Option<Ipv4Addr>,
     /// An address that it uses without any right.
@@ -184,6 +189,7 @@ impl Client {
             wakes: None,
             lease: None,
             exchange: None,
+            secret: None,
             hint: None,
             squats: None,
             random,
