@@ -47,7 +47,8 @@ impl Engine {
         let lease = self.book.get(id);
         let is_theirs = lease.is_of(&exchange.traits());
         let known = Some(&lease.client).filter(|_| is_theirs);
-        let was_deaf = self.reconfigures.was_unanswered((lease.space, lease.address));
+        let place = (lease.space, lease.address);
+        let was_deaf = self.reconfigures.was_unanswered(place);
         let shared = exchange.nonce(known, was_deaf, &mut self.nonces);
         let (state, was_offered) = (lease.state, lease.offers > 0);
         let bound = state.next(Step::Bind);
@@ -74,9 +75,7 @@ impl Engine {
         };
         self.book.set_state(id, bound, now.boottime, deadline);
         let lease = self.book.get_mut(id);
-        lease.offers = 0;
-        lease.heard = now.boottime;
-        let place = (lease.space, lease.address);
+        (lease.offers, lease.heard) = (0, now.boottime);
         self.strikes.is_well(place);
         self.reconfigures.renewed(place);
         if !goes_on || was_offered {
