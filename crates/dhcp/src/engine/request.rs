@@ -244,7 +244,8 @@ impl Engine {
             }
             Some(State::Ended) | None => {}
         }
-        if is_selecting && (of.pending.is_some() || of.bound.is_some()) {
+        // Who uses an address and names its server renews, as some do; an offer is beside the point.
+        if is_selecting && !is_in_use && (of.pending.is_some() || of.bound.is_some()) {
             return Verdict::Deny(Denied::NotOffered);
         }
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.2

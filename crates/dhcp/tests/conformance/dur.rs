@@ -172,6 +172,25 @@ fn whom_a_probe_finds_on_its_own_address_keeps_it() {
     assert_eq!(world.ask(&Packet::client(1).client_id(b"own").renew(lan(200))).kind(), Some(5));
 }
 
+/// An old copy of its DISCOVER has brought it an offer that it does not want; and it names its
+/// server when it renews, as some clients do.
+#[test]
+fn whom_the_store_forgot_keeps_its_address_whatever_it_was_offered() {
+    let mut world = without_a_store();
+    let client = Packet::client(1);
+    world.send(&client.clone().discover());
+    assert_eq!(world.pass(seconds(1))[0].yiaddr(), lan(200));
+    let ack = world.ask(&client.clone().renew(lan(180)).option(54, &SERVER.octets()));
+    assert_eq!((ack.kind(), ack.yiaddr()), (Some(5), lan(180)));
+    // Who only asks for it is held to what it was offered.
+    let other = Packet::client(2);
+    world.send(&other.clone().discover());
+    world.pass(seconds(1));
+    let request =
+        other.option(53, &[3]).option(54, &SERVER.octets()).option(50, &lan(170).octets());
+    assert_eq!(world.ask(&request).kind(), Some(6));
+}
+
 #[test]
 fn who_finds_an_address_in_use_is_not_who_lent_it() {
     let mut world = without_a_store();
