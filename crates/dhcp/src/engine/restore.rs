@@ -8,10 +8,10 @@ use leasehold_pool::SpaceId;
 use super::Engine;
 use super::book::{LeaseId, NEVER, Place};
 use super::identity::Kind;
-use super::lease::{Client, Hold, Lease, State};
+use super::lease::{Client, Hold, Lease, ServerKey, State};
 use super::lifecycle::{seconds_covering, space_name};
 use super::supply::NO_POOL;
-use crate::config::Identifiers;
+use crate::config::{Identifiers, ServerIndex};
 use crate::planted::planted;
 use crate::record::bytes::{ChangeRef, Records};
 use crate::record::{Binding, Change, Location, Record};
@@ -44,7 +44,10 @@ impl Engine {
                 self.clear(place);
                 let until = self.clock.deadline(at, seconds);
                 if until > self.clock.start().boottime {
-                    self.insert_restored(place, state, at, until, 0, Client::station(by));
+                    // No record of a quarantine says whose it was.
+                    let server = self.server_giving(place);
+                    let server = server.unwrap_or_else(|| self.services.key(""));
+                    self.insert_restored(place, state, at, until, server, Client::station(by));
                 }
             }
         }
@@ -78,7 +81,7 @@ impl Engine {
         }
         self.clear(place);
         let until = self.clock.deadline(record.at, binding.lease_time);
-        let key = self.services.key(&binding.server).0;
+        let key = self.services.key(&binding.server);
         let client = Client::restore(&binding);
         self.insert_restored(place, State::Offered, record.at, until, key, client);
         let is_held = |id| matches!(self.book.get(id).hold, Hold::Claimed(_));
@@ -105,7 +108,7 @@ impl Engine {
     fn restore_bound(&mut self, place: Place, at: Wall, binding: &Binding) {
         self.clear(place);
         let until = self.clock.deadline(at, binding.lease_time);
-        let key = self.services.key(&binding.server).0;
+        let key = self.services.key(&binding.server);
         self.insert_restored(place, State::Bound, at, until, key, Client::restore(binding));
     }
 
@@ -129,7 +132,7 @@ impl Engine {
         state: State,
         at: Wall,
         deadline: Boottime,
-        server: u32,
+        server: ServerKey,
         client: Client,
     ) {
         let claim = self.pools.take(space, address);
@@ -145,7 +148,6 @@ impl Engine {
             }
             Some(claim) => Hold::Claimed(claim),
         };
-        let server = super::lease::ServerKey(server);
         let index = self.services.with_key(server).and_then(|index| self.config.server(index));
         let identifiers = index.map_or(Identifiers::default(), |server| server.identifiers);
         let kind = client.traits(Kind::Hardware).kind(identifiers);
@@ -168,6 +170,18 @@ impl Engine {
             client,
         });
         self.mac_limits.held(self.book.get(id));
+    }
+
+    /// The first server that gives an address.
+    fn server_giving(&self, (space, address): Place) -> Option<ServerKey> {
+        let mut servers = (0..).map(ServerIndex).zip(&self.config.servers);
+        let giving = servers.find(|(index, server)| {
+            let first = self.services.pool_of(server.address_pool);
+            let mut chain = first.into_iter().flat_map(|first| self.pools.chain(first));
+            self.services.space_of(*index) == Some(space)
+                && chain.any(|pool| self.pools.contains(pool, address))
+        });
+        giving.and_then(|(index, _)| self.services.key_of(index))
     }
 
     /// The lease at a place, if it is in that state.

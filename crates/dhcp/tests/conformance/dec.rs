@@ -1,9 +1,9 @@
 //! DEC: DHCPDECLINE.
 
 use leasehold_dhcp::event::{Malformed, Silence};
-use leasehold_dhcp::order::Status;
+use leasehold_dhcp::order::{LeaseView, Status};
 use leasehold_dhcp::record::Change;
-use leasehold_dhcp::{Answer, Event, Location, Order};
+use leasehold_dhcp::{Answer, Config, Event, Location, Order, Start, StoreState};
 
 use crate::world::*;
 
@@ -31,6 +31,32 @@ fn dec_01_a_declined_address_is_given_to_nobody() {
     // And not by the next server that starts with this store.
     let mut world = world.restarted(seconds(1));
     assert_ne!(world.ask(&Packet::client(2).discover().wishing(held)).yiaddr(), held);
+}
+
+/// The record of a quarantine names no server: it is listed with the one that gives the address,
+/// or, when no server is left, with none.
+#[test]
+fn dec_01_a_quarantine_outlives_its_server() {
+    let listed = |world: &mut World| {
+        let Answer::Leases { leases, .. } = world.order(Order::Leases { after: None, limit: 9 })
+        else {
+            panic!("no leases")
+        };
+        let listed = |lease: &LeaseView| (lease.location.address, lease.server.to_string());
+        leases.iter().map(listed).collect::<Vec<_>>()
+    };
+    let mut world = World::new();
+    let held = world.lease(&Packet::client(1).relayed());
+    world.send(&Packet::client(1).relayed().decline(SERVER, held));
+    let mut world = world.restarted(seconds(1));
+    assert_eq!(listed(&mut world), [(held, "far".to_owned())]);
+    let now = world.now;
+    let start = Start { now, newest: None, store: StoreState::Intact };
+    let mut world = World::started(Config { servers: Vec::new(), ..config() }, start, &world.disk);
+    assert_eq!(listed(&mut world), [(held, String::new())]);
+    world.reconfigure(|config| config.servers.clone_from(&self::config().servers));
+    let discover = Packet::client(2).relayed().discover().wishing(held);
+    assert_ne!(world.ask(&discover).yiaddr(), held);
 }
 
 #[test]
