@@ -244,7 +244,7 @@ impl Engine {
             }
             Some(State::Ended) | None => {}
         }
-        // Who uses an address and names its server renews, as some do; an offer is beside the point.
+        // Who uses an address and names its server renews, as some do; an offer changes nothing.
         if is_selecting && !is_in_use && (of.pending.is_some() || of.bound.is_some()) {
             return Verdict::Deny(Denied::NotOffered);
         }
