@@ -22,16 +22,16 @@ fn keep_every_rule(seeds: core::ops::Range<u64>) -> Reached {
 // Two tests, because two cores run them at once.
 
 #[test]
-fn the_first_five_hundred_seeds() {
-    let reached = keep_every_rule(0..500);
+fn the_first_seeds() {
+    let reached = keep_every_rule(0..250);
     for (name, count) in reached.all() {
-        assert!(count > 100, "only {count} {name} in 500 seeds");
+        assert!(count > 50, "only {count} {name} in 250 seeds");
     }
 }
 
 #[test]
-fn the_next_five_hundred_seeds() {
-    keep_every_rule(500..1_000);
+fn the_next_seeds() {
+    keep_every_rule(250..500);
 }
 
 #[test]
