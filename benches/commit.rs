@@ -58,7 +58,7 @@ struct Running {
 impl Running {
     fn start(directory: &Path) -> Self {
         let mut opened = Opened::open(directory, Settings::default(), Wall(0)).expect("a store");
-        opened.load(Wall(0), drop).expect("an empty store");
+        opened.load(drop).expect("an empty store");
         let (sender, outcomes) = channel();
         let sequence = opened.sequence();
         let store = opened.start(move |outcome| drop(sender.send(outcome))).expect("a thread");

@@ -13,7 +13,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use leasehold::store::{Opened, Outcome, Settings};
 use leasehold_dhcp::record::{Binding, Change, Location, Records};
-use leasehold_dhcp::{Record, Wall};
+use leasehold_dhcp::{Now, Record, Wall};
 use traffic::{LARGE, Traffic, WALL};
 
 const MILLION: u32 = 1_000_000;
@@ -47,7 +47,7 @@ fn record(client: u32, at: Wall) -> Record {
 /// fold that; then says so and waits to be killed. With `clean` it closes the store instead.
 fn fill(directory: &Path, clean: bool) {
     let mut opened = Opened::open(directory, Settings::default(), Wall(0)).expect("a store");
-    opened.load(Wall(0), drop).expect("an empty store");
+    opened.load(drop).expect("an empty store");
     let (sender, outcomes) = channel();
     let mut sequence = opened.sequence();
     let store = opened.start(move |outcome| drop(sender.send(outcome))).expect("a thread");
@@ -92,9 +92,9 @@ fn fill_and_kill(directory: &Path) {
 fn restart(directory: &Path) {
     let mut restored = Vec::new();
     let mut opened = Opened::open(directory, Settings::default(), Wall(0)).expect("a store");
-    opened.load(Wall(0), |record| restored.push(record)).expect("a sound store");
+    opened.load(|record| restored.push(record)).expect("a sound store");
     assert_eq!(restored.len(), MILLION as usize);
-    let mut traffic = Traffic::restored(LARGE, 1, Some(opened.newest()), restored);
+    let mut traffic = Traffic::restored(LARGE, 1, opened.before(Now::default()).newest, restored);
     traffic.discover(0..1);
     assert_eq!(traffic.address(0), address(0));
 }

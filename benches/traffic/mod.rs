@@ -121,7 +121,6 @@ impl Traffic {
         assert_eq!(answered, count, "every {kind:?} is answered");
         self.outbox.recycle_prompt(prompt);
         self.outbox.recycle_promises(promises);
-        self.outbox.recycle_records(records);
         self.outbox.events().for_each(drop);
         self.now.boottime.0 += 1;
     }

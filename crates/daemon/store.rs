@@ -15,8 +15,9 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use leasehold_dhcp::input::{Start, StoreState};
 use leasehold_dhcp::record::Records;
-use leasehold_dhcp::{Durable, Record, Turn, Wall};
+use leasehold_dhcp::{Durable, Now, Record, Turn, Wall};
 
 mod archive;
 mod backup;
@@ -162,8 +163,7 @@ pub struct Opened {
     found: Found,
     lock: Lock,
     trust: Trust,
-    /// Since when, if it is suspect.
-    suspect_since: Wall,
+    opened: Wall,
     newest: Wall,
 }
 
@@ -186,25 +186,24 @@ impl Opened {
         if existed && found.is_missing && trust == Trust::Sound {
             trust = Trust::Suspect(Suspicion::TurnsMissing);
         }
-        let earlier = marker.and_then(|marker| marker.suspect).filter(|_| trust == Trust::Sound);
-        if earlier.is_some() {
-            trust = Trust::Suspect(Suspicion::Earlier);
+        if let (Trust::Sound, Some(since)) = (trust, marker.and_then(|marker| marker.suspect)) {
+            trust = Trust::Suspect(Suspicion::Earlier { since });
         }
-        let suspect_since = earlier.unwrap_or(now);
-        Ok(Self { paths, settings, database, turns, found, lock, trust, suspect_since, newest })
+        Ok(Self { paths, settings, database, turns, found, lock, trust, opened: now, newest })
     }
 
     /// Gives every record that rebuilds the book to `restore`, in order for each address. Gives
     /// back how far the store can be believed now that all of it has been read.
-    pub fn load(&mut self, now: Wall, restore: impl FnMut(Record)) -> Result<Trust, OpenError> {
+    pub fn load(&mut self, restore: impl FnMut(Record)) -> Result<Trust, OpenError> {
         let fault = |fault| OpenError::Store(self.paths.store(), fault);
         let fresh = Generation::of_frames(&self.found.frames);
         let loaded = load(&self.database, &fresh, restore).map_err(fault)?;
         self.newest = self.newest.max(loaded.newest);
         let corrupt = loaded.corrupt + self.found.damaged;
-        if corrupt > 0 && matches!(self.trust, Trust::Sound | Trust::Suspect(Suspicion::Earlier)) {
+        let is_news =
+            matches!(self.trust, Trust::Sound | Trust::Suspect(Suspicion::Earlier { .. }));
+        if corrupt > 0 && is_news {
             self.trust = Trust::Suspect(Suspicion::Corrupt { values: corrupt });
-            self.suspect_since = now;
         }
         // From here on the store is what it is: the next start compares with that.
         self.mark()?;
@@ -219,28 +218,28 @@ impl Opened {
     }
 
     fn mark(&self) -> Result<(), OpenError> {
-        let suspect = matches!(self.trust, Trust::Suspect(_)).then_some(self.suspect_since);
+        let suspect = self.suspect_since();
         let marker = Marker { id: self.database.id(), sequence: self.found.newest, suspect };
         let unusable = |error| OpenError::Directory(self.paths.0.clone(), error);
         marker.write(&self.paths.marker()).map_err(unusable)
     }
 
-    /// How far it can be believed, as far as is known before it is read.
+    /// Since when leases may be missing, if they may, as far as is known by now.
     #[must_use]
-    pub fn trust(&self) -> Trust {
-        self.trust
+    pub fn suspect_since(&self) -> Option<Wall> {
+        match self.trust {
+            Trust::New | Trust::Sound => None,
+            Trust::Suspect(Suspicion::Earlier { since }) => Some(since),
+            Trust::Suspect(_) => Some(self.opened),
+        }
     }
 
-    /// Since when leases may be missing, if it is suspect.
+    /// What an engine has to know before the records.
     #[must_use]
-    pub fn suspect_since(&self) -> Wall {
-        self.suspect_since
-    }
-
-    /// The newest time on any record: the clock is at least that.
-    #[must_use]
-    pub fn newest(&self) -> Wall {
-        self.newest
+    pub fn before(&self, now: Now) -> Start {
+        let suspect = self.suspect_since().map(|since| StoreState::Suspect { since });
+        let newest = Some(self.newest).filter(|newest| *newest != Wall(0));
+        Start { now, newest, store: suspect.unwrap_or(StoreState::Intact) }
     }
 
     /// The newest turn it holds; the next one follows it.

@@ -14,11 +14,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use leasehold_dhcp::config::{Config, Relay};
-use leasehold_dhcp::input::{Start, StoreState};
 use leasehold_dhcp::order::{Answer, Order, OrderId};
-use leasehold_dhcp::{
-    Engine, IfIndex, Input, Interfaces, Location, Now, Outbox, Promises, Turn, Wall,
-};
+use leasehold_dhcp::{Engine, IfIndex, Input, Interfaces, Location, Outbox, Promises, Turn};
 use leasehold_pool::{Plan, PlanError, Pools};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -548,16 +545,17 @@ fn recall(settings: &Settings) -> Result<Recalled, StartError> {
     let now = clock::now();
     let opened = Opened::open(&settings.state, settings.store.clone(), now.wall);
     let mut opened = opened.map_err(StartError::Store)?;
-    let start = start(&opened, now);
+    let start = opened.before(now);
     let mut engine = Engine::new(Arc::clone(config), pools.clone(), start, settings.seed);
     engine.set_nonce_key(settings.nonce_key);
     let mut records = 0u64;
-    let loaded = opened.load(now.wall, |record| {
+    let loaded = opened.load(|record| {
         records += 1;
         engine.restore(record);
     });
-    if let Trust::Suspect(why) = loaded.map_err(StartError::Store)? {
-        if engine.distrust(now, opened.suspect_since()) {
+    let trust = loaded.map_err(StartError::Store)?;
+    if let (Trust::Suspect(why), Some(since)) = (trust, opened.suspect_since()) {
+        if engine.distrust(now, since) {
             tracing::warn!("{why}: addresses are probed before they are offered");
         } else {
             opened.believe().map_err(StartError::Store)?;
@@ -566,13 +564,4 @@ fn recall(settings: &Settings) -> Result<Recalled, StartError> {
     store::offers::take_over(&settings.state).into_iter().for_each(|it| engine.restore_offer(it));
     tracing::info!(records, turn = opened.sequence(), "lease store read");
     Ok(Recalled { opened, engine, pools })
-}
-
-fn start(opened: &Opened, now: Now) -> Start {
-    let store = match opened.trust() {
-        Trust::New | Trust::Sound => StoreState::Intact,
-        Trust::Suspect(_) => StoreState::Suspect { since: opened.suspect_since() },
-    };
-    let newest = Some(opened.newest()).filter(|newest| *newest != Wall(0));
-    Start { now, newest, store }
 }

@@ -47,8 +47,11 @@ pub enum Suspicion {
         /// How many.
         values: u64,
     },
-    /// An earlier start found one of these, and since then not all of it can have come back.
-    Earlier,
+    /// An earlier start found one of these.
+    Earlier {
+        /// When.
+        since: Wall,
+    },
 }
 
 impl fmt::Display for Suspicion {
@@ -64,7 +67,9 @@ impl fmt::Display for Suspicion {
             }
             Self::TurnsMissing => f.write_str("the log of the newest turns is gone"),
             Self::Corrupt { values } => write!(f, "{values} corrupt values were set aside"),
-            Self::Earlier => f.write_str("an earlier start found that leases may be missing"),
+            Self::Earlier { .. } => {
+                f.write_str("an earlier start found that leases may be missing")
+            }
         }
     }
 }

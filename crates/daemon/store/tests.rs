@@ -132,7 +132,7 @@ fn settings() -> Settings {
 fn start(directory: &Path, settings: Settings) -> Running {
     let mut restored = Vec::new();
     let mut opened = Opened::open(directory, settings, NOW).unwrap();
-    let trust = opened.load(NOW, |record| restored.push(record)).unwrap();
+    let trust = opened.load(|record| restored.push(record)).unwrap();
     let sequence = opened.sequence();
     let (sender, outcomes) = channel();
     let store = opened.start(move |outcome| drop(sender.send(outcome))).unwrap();
@@ -379,7 +379,7 @@ fn a_store_that_is_gone_or_rolled_back_is_suspect() {
     }
     let trust = || start(directory.path(), settings()).trust;
     assert_eq!(trust(), Trust::Suspect(Suspicion::Older { found: 0, known: 1 }));
-    assert_eq!(trust(), Trust::Suspect(Suspicion::Earlier));
+    assert_eq!(trust(), Trust::Suspect(Suspicion::Earlier { since: NOW }));
     std::fs::remove_dir_all(&turns).unwrap();
     assert_eq!(trust(), Trust::Suspect(Suspicion::TurnsMissing));
     std::fs::remove_dir_all(&store).unwrap();
@@ -401,8 +401,8 @@ fn a_restart_does_not_forget_that_leases_may_be_missing() {
     drop(running);
     let later = Wall(NOW.0 + 500);
     let mut opened = Opened::open(directory.path(), settings(), later).unwrap();
-    let trust = opened.load(later, drop).unwrap();
-    assert_eq!((trust, opened.suspect_since()), (Trust::Suspect(Suspicion::Earlier), NOW));
+    let trust = opened.load(drop).unwrap();
+    assert_eq!(trust, Trust::Suspect(Suspicion::Earlier { since: NOW }));
     opened.believe().unwrap();
     drop(opened);
     assert_eq!(start(directory.path(), settings()).trust, Trust::Sound);
@@ -454,7 +454,10 @@ fn corrupt_values_are_set_aside_and_the_rest_opens() {
     assert_eq!(model(&running.restored).len(), 2);
     drop(running);
     assert_eq!(Database::open(&path, &settings()).unwrap().corrupt.len(), 1);
-    assert_eq!(start(directory.path(), settings()).trust, Trust::Suspect(Suspicion::Earlier));
+    assert_eq!(
+        start(directory.path(), settings()).trust,
+        Trust::Suspect(Suspicion::Earlier { since: NOW })
+    );
 }
 
 #[test]
@@ -589,5 +592,8 @@ fn a_block_that_is_cut_keeps_its_other_rows() {
     assert_eq!(running.trust, Trust::Suspect(Suspicion::Corrupt { values: 1 }));
     assert_eq!(model(&running.restored).len(), 2);
     drop(running);
-    assert_eq!(start(directory.path(), settings()).trust, Trust::Suspect(Suspicion::Earlier));
+    assert_eq!(
+        start(directory.path(), settings()).trust,
+        Trust::Suspect(Suspicion::Earlier { since: NOW })
+    );
 }

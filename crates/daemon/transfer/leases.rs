@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use leasehold_dhcp::config::Config;
-use leasehold_dhcp::{
-    Answer, Engine, Input, Interfaces, Order, OrderId, Outbox, Start, StoreState, Wall,
-};
+use leasehold_dhcp::{Answer, Engine, Input, Interfaces, Order, OrderId, Outbox};
 use leasehold_pool::{Plan, Pools};
 use leasehold_routeros::{Command, Ids};
 
 use super::TransferError;
 use crate::control::Table;
 use crate::faces::client::Client;
-use crate::store::{Opened, Outcome, Settings, Trust};
+use crate::store::{Opened, Outcome, Settings};
 use crate::{clock, configuration};
 
 /// Leases that are made durable together.
@@ -73,16 +71,8 @@ impl Stopped {
         let now = clock::now();
         let opened = Opened::open(state, Settings::default(), now.wall);
         let mut opened = opened.map_err(|error| failed(&error))?;
-        let start = Start {
-            now,
-            newest: Some(opened.newest()).filter(|newest| *newest != Wall(0)),
-            store: match opened.trust() {
-                Trust::New | Trust::Sound => StoreState::Intact,
-                Trust::Suspect(_) => StoreState::Suspect { since: opened.suspect_since() },
-            },
-        };
-        let mut engine = Engine::new(config, pools, start, fastrand::u64(..));
-        let loaded = opened.load(now.wall, |record| engine.restore(record));
+        let mut engine = Engine::new(config, pools, opened.before(now), fastrand::u64(..));
+        let loaded = opened.load(|record| engine.restore(record));
         loaded.map_err(|error| failed(&error))?;
         let outbox = Outbox::after(opened.sequence());
         let (sender, outcomes) = mpsc::channel();

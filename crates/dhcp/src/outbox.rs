@@ -297,14 +297,6 @@ impl Outbox {
         }
     }
 
-    /// Gives the buffer of stored records back.
-    pub fn recycle_records(&mut self, mut records: Records) {
-        if self.records.is_empty() {
-            records.clear();
-            self.records = records;
-        }
-    }
-
     /// How much the turn has gathered: a worker seals it before it grows beyond its batches.
     #[must_use]
     pub fn replies(&self) -> usize {

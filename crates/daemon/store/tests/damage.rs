@@ -125,7 +125,7 @@ impl Sample {
 
 fn open(place: &Path, restored: &mut Vec<Record>) -> Result<Trust, OpenError> {
     let mut opened = Opened::open(place, settings(), NOW)?;
-    opened.load(NOW, |record| restored.push(record))
+    opened.load(|record| restored.push(record))
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -66,9 +66,7 @@ impl Reconfigures {
 
     /// Whether the client at a place was asked in vain.
     pub(super) fn was_unanswered(&self, place: Place) -> bool {
-        !self.asked.is_empty()
-            && (self.asked.get(&place))
-                .is_some_and(|asked| asked.status == ReconfigureStatus::NoAnswer)
+        self.asked.get(&place).is_some_and(|asked| asked.status == ReconfigureStatus::NoAnswer)
     }
 
     /// The lease at a place has ended.

@@ -38,7 +38,7 @@ const WITH_MAC: u8 = 2;
 /// by RFC 3396, and no name may be).
 const TEXT_MAX: usize = 4096;
 
-/// A turn's records in order, in one buffer that is reused from turn to turn.
+/// A turn's records in order, in one buffer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Records {
     bytes: Vec<u8>,
@@ -107,11 +107,6 @@ impl Records {
         let length = u16::try_from(length).expect("seven texts of at most 4 KiB each");
         self.bytes[start..start + 2].copy_from_slice(&length.to_be_bytes());
         self.ends.push(self.bytes.len());
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
     }
 
     /// Others, none yet.
