@@ -123,10 +123,20 @@ class NullDurable(Null):
     name, title, durable = "null-log", "null server with group commit", "yes"
 
     def version(self):
-        return "the same; 64 octets an ACK and one fdatasync a batch, on a file laid out before"
+        return "the same; 64 octets an ACK appended to a file, and one fdatasync a batch"
 
     def command(self, place, workload):
         return [*super().command(place, workload), "--log", str(place.folder / "log")]
+
+
+class NullLaidOut(NullDurable):
+    name, title = "null-laid-out", "null server with group commit, laid out"
+
+    def version(self):
+        return "the same, on a file of 64 MiB that was laid out before, as Leasehold's log is"
+
+    def command(self, place, workload):
+        return [*super().command(place, workload), "--laid-out"]
 
 
 class Leasehold(Server):
@@ -340,4 +350,4 @@ def octets(folder):
 
 
 BURDENED = [LeaseholdStatic, LeaseholdNetworks, LeaseholdMatchers, LeaseholdInterfaces]
-ALL = [Null, NullDurable, Leasehold, LeaseholdAsShipped, *BURDENED, Kea, Dhcpd, Dnsmasq]
+ALL = [Null, NullDurable, NullLaidOut, Leasehold, LeaseholdAsShipped, *BURDENED, Kea, Dhcpd, Dnsmasq]

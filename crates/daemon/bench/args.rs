@@ -67,6 +67,8 @@ pub(super) enum Scenario {
     /// All clients are bound first; then 80 % renewals, 10 % reboots (INIT-REBOOT), 10 % releases,
     /// and a released client that comes again goes through the four messages.
     Mixed,
+    /// Guests: DISCOVER, OFFER, REQUEST, ACK, and a RELEASE at once behind the ACK.
+    Visit,
     /// DISCOVER and OFFER alone: nobody takes what is offered. No retransmission.
     Discover,
 }
@@ -145,10 +147,13 @@ pub(super) struct Null {
     /// What stands in option 54 when frames are answered.
     #[arg(long, default_value = "10.255.255.254")]
     pub(super) identity: Ipv4Addr,
-    /// Write a record of 64 octets for each ACK into this file (64 MiB, laid out before), and sync
-    /// it once a batch before the batch is answered.
+    /// Append a record of 64 octets for each ACK to this file, which is made anew, and sync it once
+    /// a batch before the batch is answered.
     #[arg(long)]
     pub(super) log: Option<PathBuf>,
+    /// Lay 64 MiB of the file out before, so that a sync writes data alone.
+    #[arg(long, requires = "log")]
+    pub(super) laid_out: bool,
 }
 
 /// A number of clients.

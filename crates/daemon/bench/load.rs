@@ -148,9 +148,7 @@ impl Run {
             (client.due, client.naks) = (due, 0);
             client.exchange = client.exchange.wrapping_add(1);
             if start == Start::Release {
-                self.transmit(number, Kind::Release)?;
-                let client = self.clients.at(number);
-                (client.stage, client.leased) = (Stage::Off, Ipv4Addr::UNSPECIFIED);
+                self.release(number)?;
                 stream.tally.finish(due, self.now);
                 continue;
             }
@@ -164,6 +162,14 @@ impl Run {
             self.enter(number, stage)?;
         }
         Ok(started)
+    }
+
+    /// Nobody answers, so the address is free from now on.
+    fn release(&mut self, number: u32) -> io::Result<()> {
+        self.transmit(number, Kind::Release)?;
+        let client = self.clients.at(number);
+        (client.stage, client.leased) = (Stage::Off, Ipv4Addr::UNSPECIFIED);
+        Ok(())
     }
 
     /// Sends the first message of a stage.
@@ -331,6 +337,9 @@ impl Run {
             self.faults.note(Fault::TwoOwners, case);
         }
         self.end(stream, number, due);
+        if stream.work == Work::Visit {
+            self.release(number)?;
+        }
         Ok(())
     }
 

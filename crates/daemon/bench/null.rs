@@ -194,7 +194,7 @@ pub(super) fn fill(answer: &[u8], request: &[u8], to: &mut [u8]) -> Option<usize
     Some(size)
 }
 
-/// A file of fixed size for records of [`RECORD`] octets.
+/// A file for records of [`RECORD`] octets.
 pub(super) struct Log {
     file: File,
     at: u64,
@@ -202,13 +202,14 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Lays the file out, so that a sync later writes data alone.
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    pub(super) fn create(path: &Path, laid_out: bool) -> io::Result<Self> {
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
-        let zeros = vec![0; 1 << 20];
-        for _ in 0..LOG >> 20 {
-            file.write_all(&zeros)?;
+        if laid_out {
+            let zeros = vec![0; 1 << 20];
+            for _ in 0..LOG >> 20 {
+                file.write_all(&zeros)?;
+            }
         }
         file.sync_all()?;
         Ok(Self { file, at: 0, pending: Vec::with_capacity(BATCH * RECORD) })

@@ -144,6 +144,7 @@ fn work(scenario: Scenario) -> Work {
         Scenario::Dora => Work::Dora,
         Scenario::Renew => Work::Renew,
         Scenario::Mixed => Work::Mixed,
+        Scenario::Visit => Work::Visit,
         Scenario::Discover => Work::Discover,
     }
 }
@@ -205,6 +206,7 @@ pub(super) fn describe(way: &'static str, load: &Load, measured: Measured) -> Re
         Scenario::Dora => "DORA",
         Scenario::Renew => "renewals",
         Scenario::Mixed => "mixed",
+        Scenario::Visit => "visits",
         Scenario::Discover => "DISCOVER",
     };
     let Measured { run, binding, load: phase, bound } = measured;
@@ -227,7 +229,7 @@ pub(super) fn describe(way: &'static str, load: &Load, measured: Measured) -> Re
 }
 
 fn serve_null(null: &Null) -> Result<(), Error> {
-    let log = null.log.as_deref().map(Log::create).transpose();
+    let log = null.log.as_deref().map(|path| Log::create(path, null.laid_out)).transpose();
     let log = log.map_err(|error| Error::Io("the log (--log)", error))?;
     let server = match (&null.listen, &null.interface) {
         (Some(listen), _) => NullServer::datagrams(*listen, log),

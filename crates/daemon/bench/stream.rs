@@ -17,6 +17,7 @@ pub(super) enum Work {
     Dora,
     Renew,
     Mixed,
+    Visit,
     Discover,
 }
 
@@ -108,7 +109,9 @@ impl Stream {
             }
             let stage = clients.get(number)?.stage;
             let start = match (self.work, stage) {
-                (Work::Dora | Work::Discover, Stage::Off | Stage::Bound) => Start::Discover,
+                (Work::Dora | Work::Visit | Work::Discover, Stage::Off | Stage::Bound) => {
+                    Start::Discover
+                }
                 (Work::Renew, Stage::Bound) => Start::Renew,
                 (Work::Mixed, Stage::Off) => Start::Discover,
                 (Work::Mixed, Stage::Bound) => match random.u8(..10) {

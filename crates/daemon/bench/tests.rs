@@ -114,6 +114,14 @@ fn every_client_is_bound_once() {
 }
 
 #[test]
+fn guests_come_and_go_and_come_again() {
+    let report = against_null("visit --clients 20 --exchanges 200 --outstanding 4", false, None);
+    assert_eq!((report.load.outcome.started, report.load.outcome.done), (200, 200));
+    assert_eq!(report.answers_checked, 400, "nobody answers a RELEASE");
+    assert_eq!(rules(&report), [""; 0]);
+}
+
+#[test]
 fn renewals_come_after_binding_and_are_counted_alone() {
     let report = against_null("renew --clients 100 --exchanges 300", false, None);
     assert_eq!((report.load.outcome.started, report.load.outcome.done), (300, 300));
@@ -153,12 +161,14 @@ fn discovers_bind_nobody() {
 fn acks_are_logged_before_they_leave() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("log");
-    let log = Log::create(&path).expect("a log");
-    against_null("dora --clients 3", false, Some(log));
-    let bytes = std::fs::read(path).expect("the log");
-    assert_eq!(bytes.len(), 64 << 20);
-    let written = bytes.chunks(64).filter(|record| record.iter().any(|&byte| byte != 0));
-    assert_eq!(written.count(), 3, "one record for each ACK, none for an OFFER");
+    for (laid_out, length) in [(true, 64 << 20), (false, 3 * 64)] {
+        let log = Log::create(&path, laid_out).expect("a log");
+        against_null("dora --clients 3", false, Some(log));
+        let bytes = std::fs::read(&path).expect("the log");
+        assert_eq!(bytes.len(), length);
+        let written = bytes.chunks(64).filter(|record| record.iter().any(|&byte| byte != 0));
+        assert_eq!(written.count(), 3, "one record for each ACK, none for an OFFER");
+    }
 }
 
 #[test]
