@@ -68,6 +68,9 @@ pub(crate) const ROUTED: [SockFilter; 6] = [
     op(RET, 0),
 ];
 
+/// For a socket that only sends.
+pub(crate) const NOTHING: [SockFilter; 1] = [op(RET, 0)];
+
 /// For a cooked packet socket: UDP over IPv4, whichever way it passes.
 pub(crate) const UDP: [SockFilter; 6] = [
     op(LD_B, 0),

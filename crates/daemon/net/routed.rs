@@ -14,7 +14,12 @@ use crate::supervisor;
 
 /// UDP port 67 on every address of the machine.
 #[derive(Debug)]
-pub(crate) struct RoutedSocket(Socket);
+pub(crate) struct RoutedSocket {
+    listener: Socket,
+    /// What replies leave through. With each datagram that a socket has sent the kernel looks for
+    /// those who wait for that socket, which costs a tenth of the sending; nobody waits for this.
+    sender: Option<Socket>,
+}
 
 /// Why the UDP socket cannot be had.
 #[derive(Debug)]
@@ -55,14 +60,17 @@ impl From<io::Error> for UdpError {
 
 const QUEUE: u32 = 16 << 20;
 
+/// Where the sender is bound to: the dummy address (RFC 7600), which nothing is ever sent to. Each
+/// reply says its source by itself.
+const NOWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
+
 impl RoutedSocket {
     /// Binds the port; nobody else may have it.
     pub(crate) fn open(port: u16) -> Result<Self, UdpError> {
-        let kind = Type::DGRAM.cloexec().nonblocking();
-        let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::UDP))?;
+        let socket = unbound()?;
         listen(&socket)?;
         socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port).into())?;
-        Ok(Self(socket))
+        Ok(Self::with_sender(socket))
     }
 
     /// One that an earlier process has opened so.
@@ -74,15 +82,35 @@ impl RoutedSocket {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it hears another port"));
         }
         listen(&socket)?;
-        Ok(Self(socket))
+        Ok(Self::with_sender(socket))
     }
+
+    fn with_sender(listener: Socket) -> Self {
+        let sender = sender(&listener).inspect_err(|error| {
+            tracing::debug!("replies leave through the socket that requests come by: {error}");
+        });
+        Self { listener, sender: sender.ok() }
+    }
+
+    /// What replies leave through.
+    pub(crate) fn sender(&self) -> BorrowedFd<'_> {
+        self.sender.as_ref().unwrap_or(&self.listener).as_fd()
+    }
+}
+
+fn unbound() -> io::Result<Socket> {
+    Socket::new(Domain::IPV4, Type::DGRAM.cloexec().nonblocking(), Some(Protocol::UDP))
 }
 
 fn listen(socket: &Socket) -> io::Result<()> {
     socket.attach_filter(&filter::ROUTED)?;
-    socket.set_broadcast(true)?;
     sys::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_PKTINFO, 1)?;
     sys::stamp(socket.as_fd(), false)?;
+    send(socket)
+}
+
+fn send(socket: &Socket) -> io::Result<()> {
+    socket.set_broadcast(true)?;
     // Replies may be longer than a link on the way: routers may cut them.
     let dont = libc::IP_PMTUDISC_DONT.cast_unsigned();
     sys::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, dont)?;
@@ -90,8 +118,21 @@ fn listen(socket: &Socket) -> io::Result<()> {
     Ok(())
 }
 
+/// Shares the listener's port. The listener lets it in, and nobody else before or after.
+fn sender(listener: &Socket) -> io::Result<Socket> {
+    let socket = unbound()?;
+    socket.attach_filter(&filter::NOTHING)?;
+    send(&socket)?;
+    sys::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_FREEBIND, 1)?;
+    let port = listener.local_addr()?.as_socket_ipv4().map_or(0, |bound| bound.port());
+    let shares = |yes| [listener, &socket].into_iter().try_for_each(|it| it.set_reuse_address(yes));
+    let bound = shares(true).and_then(|()| socket.bind(&SocketAddrV4::new(NOWHERE, port).into()));
+    shares(false).and(bound)?;
+    Ok(socket)
+}
+
 impl AsFd for RoutedSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.listener.as_fd()
     }
 }

@@ -1,5 +1,6 @@
 //! All sockets of the worker behind one wait: what arrives, once; what leaves, in batches.
 
+use core::mem::MaybeUninit;
 use core::net::{Ipv4Addr, SocketAddrV4};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -208,16 +209,14 @@ impl Sockets {
     /// Reads at most about `most` packets without waiting; gives what they hold to `each`. Zero
     /// means that nothing was there.
     pub fn receive(&mut self, most: usize, mut each: impl FnMut(Arrival<'_>)) -> usize {
-        let mut events = Vec::with_capacity(READY);
+        let mut room = [const { MaybeUninit::uninit() }; READY];
         let waited = self.wait.try_io(Interest::READABLE, |all| {
-            epoll::wait(all, rustix::buffer::spare_capacity(&mut events), Some(&ZERO))?;
-            if events.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            let (ready, _) = epoll::wait(all, &mut room, Some(&ZERO))?;
+            if ready.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(ready) }
         });
-        if waited.is_err() {
-            return 0;
-        }
+        let Ok(ready) = waited else { return 0 };
         let mut read = 0;
-        for event in events {
+        for event in ready {
             read += self.drain(event.data.u64(), most - read.min(most), &mut each);
         }
         if let Some(on) = self.lateness.read(read < most, Instant::now()) {
@@ -290,7 +289,7 @@ impl Sockets {
             tracing::debug!("the kernel refused a reply: {error}");
         };
         let mut sent = sender.send(self.out.as_fd(), frames, &mut refuse);
-        sent += sender.send(self.routed.as_fd(), datagrams, &mut refuse);
+        sent += sender.send(self.routed.sender(), datagrams, &mut refuse);
         self.traffic.refused += refused;
         self.traffic.sent += sent as u64 - refused;
     }

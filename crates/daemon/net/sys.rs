@@ -16,8 +16,9 @@ use tokio::io::unix::AsyncFd;
 
 /// Datagrams read or sent with one system call.
 pub(crate) const BATCH: usize = 64;
-/// Octets of one datagram that are read; a DHCP message that is longer is nobody's.
-pub(crate) const DATAGRAM: usize = 4096;
+/// Octets of one datagram that are read; a DHCP message that is longer is nobody's. Not a power of
+/// two: the caches would keep the beginnings of all buffers in one and the same place.
+pub(crate) const DATAGRAM: usize = 4096 + 320;
 const CONTROL: usize = 128;
 
 /// Sets a socket option whose value is an integer.
@@ -378,9 +379,7 @@ impl Sender {
             header.msg_hdr.msg_iov = iovecs[skipped..].as_mut_ptr();
             header.msg_hdr.msg_iovlen = iovecs.len() - skipped;
         }
-        if let To::Inet(_, source) = sending.to
-            && !source.is_unspecified()
-        {
+        if let To::Inet(_, source) = sending.to {
             self.controls.push(control(source));
             let control = self.controls.last_mut().map_or(ptr::null_mut(), ptr::from_mut);
             header.msg_hdr.msg_control = control.cast();
