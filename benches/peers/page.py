@@ -291,7 +291,8 @@ def closing():
   the row says otherwise. Logs are at each server's default level and go to a file or to the log's
   socket. Kea has its CSV file (it is not synced to the disk), ISC dhcpd and dnsmasq their files.
 - The null servers know nothing: they copy a prepared answer. No server can be cheaper with the
-  same system calls, and a durable one hardly cheaper than the one with group commit.
+  same system calls. The one with group commit appends to a file, which is the plain way to be
+  durable; "laid out" is the floor of a durable server that does as Leasehold does.
 - CPU is what the kernel charges to the server's process, with a second after the load for work
   that it does in the background (four for Leasehold, which folds a second after the last commit). Part of the
   network stack's work is charged to whoever sends, so the whole machine's column stands beside it
