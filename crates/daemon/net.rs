@@ -5,6 +5,7 @@
 //! served interface without `giaddr` is the packet socket's (it knows the station that sent it),
 //! everything else is the UDP socket's. What a packet socket overhears on its way to another
 //! host is nobody's. Which dhcp-server answers is the engine's decision and follows from neither.
+//! Replies leave through sockets of their own, which hear nothing.
 
 pub(crate) mod filter;
 pub mod frame;

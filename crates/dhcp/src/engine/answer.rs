@@ -1,7 +1,6 @@
 //! What a reply says: parameters by precedence and request list (RFC 2131 § 4.3.1, table 3).
 
 use core::net::Ipv4Addr;
-use std::io::Write as _;
 
 use dhcproto::v4::MessageType;
 use ipnet::Ipv4Net;
@@ -235,8 +234,8 @@ impl Answer<'_> {
     //# both of the Router option and the Static Routes option
     fn is_superseded(&self, code: u8, list: &[u8], levels: &Levels<'_>) -> bool {
         matches!(code, code::ROUTER | code::STATIC_ROUTE)
-            && list.contains(&code::CLASSLESS_ROUTE)
             && find(levels, code::CLASSLESS_ROUTE).is_some()
+            && list.contains(&code::CLASSLESS_ROUTE)
     }
 
     pub(super) fn parameter(
@@ -254,10 +253,12 @@ impl Answer<'_> {
         //# server MUST include that value in an appropriate option in the 'option' field, ELSE
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
         //# The server MUST NOT return a value for that parameter,
-        reply.option_with(code, |out| match find(levels, code) {
-            Some((at, entry)) => self.say(entry, at, exchange, out),
-            None => self.built_in(code, exchange, out),
-        });
+        match find(levels, code) {
+            Some((at, entry)) => {
+                reply.option_with(code, |out| self.say(entry, at, exchange, out));
+            }
+            None => self.built_in(code, exchange, reply),
+        }
     }
 
     /// Appends what a configured option says to this client; false if that is nothing.
@@ -300,8 +301,8 @@ impl Answer<'_> {
                 // On RouterOS an option of a lease knows no network.
                 Piece::NetworkGateway if level == LEASE => {}
                 Piece::NetworkGateway => {
-                    let gateways = self.network.map_or(&[][..], |network| &network.gateways);
-                    addresses(&gateways[..gateways.len().min(1)], out);
+                    let first = self.network.and_then(|network| network.gateways.first());
+                    out.extend(first.iter().flat_map(|gateway| gateway.octets()));
                 }
                 Piece::RemoteId => {
                     let remote = RelayAgent::new(self.relay_agent).remote_id();
@@ -313,43 +314,52 @@ impl Answer<'_> {
         out.len() > start
     }
 
-    /// Appends what the network's own properties say; false if they say nothing.
-    fn built_in(&self, code: u8, exchange: &Exchange<'_>, out: &mut Vec<u8>) -> bool {
-        let start = out.len();
-        let network = self.network;
+    /// Adds what the network's own properties say, if they say something.
+    fn built_in(&self, code: u8, exchange: &Exchange<'_>, reply: &mut Reply) {
+        let of_network = |addresses: fn(&Network) -> &[Ipv4Addr]| {
+            self.network.map(addresses).unwrap_or_default()
+        };
+        let mut text = |text: &str| {
+            if !text.is_empty() {
+                reply.option(code, text.as_bytes());
+            }
+        };
         match code {
             code::SUBNET_MASK => {
-                let mask = self.prefix(exchange).map(|prefix| prefix.netmask());
-                addresses(mask.as_slice(), out);
+                if let Some(prefix) = self.prefix(exchange) {
+                    reply.option(code, &prefix.netmask().octets());
+                }
             }
             code::BROADCAST => {
                 // RFC 3021: two addresses have no broadcast of their own.
                 let prefix = self.prefix(exchange).filter(|prefix| prefix.prefix_len() < 31);
-                addresses(prefix.map(|prefix| prefix.broadcast()).as_slice(), out);
+                if let Some(prefix) = prefix {
+                    reply.option(code, &prefix.broadcast().octets());
+                }
             }
-            code::ROUTER => addresses(network.map_or(&[], |it| &it.gateways), out),
-            code::DNS => addresses(network.map_or(&[], |it| &it.dns), out),
-            code::NTP => addresses(network.map_or(&[], |it| &it.ntp), out),
-            code::NETBIOS_NAME_SERVER => addresses(network.map_or(&[], |it| &it.wins), out),
-            code::CAPWAP => addresses(network.map_or(&[], |it| &it.caps_managers), out),
-            code::DOMAIN_NAME => out.extend_from_slice(self.domain(exchange).as_bytes()),
+            code::ROUTER => reply.addresses(code, of_network(|it| &it.gateways)),
+            code::DNS => reply.addresses(code, of_network(|it| &it.dns)),
+            code::NTP => reply.addresses(code, of_network(|it| &it.ntp)),
+            code::NETBIOS_NAME_SERVER => reply.addresses(code, of_network(|it| &it.wins)),
+            code::CAPWAP => reply.addresses(code, of_network(|it| &it.caps_managers)),
+            code::DOMAIN_NAME => text(self.domain(exchange)),
             code::FQDN => {
                 if let Some(fqdn) = exchange.request.fqdn() {
-                    fqdn.answer(self.fqdn, self.domain(exchange), out);
+                    reply.option_with(code, |out| {
+                        let start = out.len();
+                        fqdn.answer(self.fqdn, self.domain(exchange), out);
+                        out.len() > start
+                    });
                 }
             }
             //= https://www.rfc-editor.org/rfc/rfc2132#section-9.4
             //# This option is used to identify a TFTP server when the 'sname' field in the DHCP
             //# header has been used for DHCP options.
             code::TFTP_SERVER_NAME => {
-                if let Some(server) = network.and_then(|it| it.next_server) {
-                    // Writing to memory does not fail.
-                    let _ = write!(out, "{server}");
+                if let Some(server) = self.network.and_then(|it| it.next_server) {
+                    text(&server.to_string());
                 }
             }
-            //= https://www.rfc-editor.org/rfc/rfc2132#section-9.5
-            //# This option is used to identify a bootfile when the 'file' field in the DHCP header
-            //# has been used for DHCP options.
             code::IPV6_ONLY_PREFERRED => {
                 //= https://www.rfc-editor.org/rfc/rfc8925#section-3.1
                 //# The server MUST set the length field to 4.
@@ -366,15 +376,20 @@ impl Answer<'_> {
                 //# value field.
                 //= https://www.rfc-editor.org/rfc/rfc8925#section-3.3
                 //# Otherwise, it MUST set the field to zero.
-                let seconds = exchange.server.ipv6_only_preferred;
-                out.extend(seconds.iter().flat_map(|seconds| seconds.to_be_bytes()));
+                if let Some(seconds) = exchange.server.ipv6_only_preferred {
+                    reply.option(code, &seconds.to_be_bytes());
+                }
             }
-            code::BOOT_FILE_NAME => {
-                out.extend_from_slice(network.map_or("", |it| &it.boot_file_name).as_bytes());
-            }
+            //= https://www.rfc-editor.org/rfc/rfc2132#section-9.5
+            //# This option is used to identify a bootfile when the 'file' field in the DHCP header
+            //# has been used for DHCP options.
+            code::BOOT_FILE_NAME => text(self.network_boot_file()),
             _ => {}
         }
-        out.len() > start
+    }
+
+    fn network_boot_file(&self) -> &str {
+        self.network.map_or("", |network| &network.boot_file_name)
     }
 
     /// The domain of the client's network; where that has none, its server's.
@@ -396,12 +411,14 @@ impl Answer<'_> {
     /// The file to boot: the nearest option 67, else the network's.
     pub(super) fn boot_file(&self, exchange: &Exchange<'_>, out: &mut Vec<u8>) {
         out.clear();
-        let said = match find(&self.levels(exchange), code::BOOT_FILE_NAME) {
-            Some((at, entry)) => self.render(&entry.value, at, out),
-            None => self.built_in(code::BOOT_FILE_NAME, exchange, out),
-        };
+        match find(&self.levels(exchange), code::BOOT_FILE_NAME) {
+            Some((at, entry)) => {
+                self.render(&entry.value, at, out);
+            }
+            None => out.extend_from_slice(self.network_boot_file().as_bytes()),
+        }
         // What the field cannot hold goes into the option alone.
-        if !said || out.len() > 127 || out.contains(&0) {
+        if out.len() > 127 || out.contains(&0) {
             out.clear();
         }
     }
@@ -433,23 +450,4 @@ const LEASE: usize = 0;
 fn find<'a>(levels: &Levels<'a>, code: u8) -> Option<(usize, &'a OptionEntry)> {
     let at = |(at, level): (usize, &Option<&'a OptionSet>)| Some((at, (*level)?.get(code)?));
     levels.iter().enumerate().find_map(at)
-}
-
-//= https://www.rfc-editor.org/rfc/rfc2132#section-3.5
-//# Routers SHOULD be listed in order of preference.
-//= https://www.rfc-editor.org/rfc/rfc2132#section-3.5
-//# The minimum length for the router option is 4 octets, and the length MUST always be a multiple
-//# of 4.
-//= https://www.rfc-editor.org/rfc/rfc2132#section-3.8
-//# Servers SHOULD be listed in order of preference.
-//= https://www.rfc-editor.org/rfc/rfc2132#section-3.8
-//# The minimum length for this option is 4 octets, and the length MUST always be a multiple of 4.
-//= https://www.rfc-editor.org/rfc/rfc2132#section-8.3
-//# Servers SHOULD be listed in order of preference.
-//= https://www.rfc-editor.org/rfc/rfc2132#section-8.3
-//# Its minimum length is 4, and the length MUST be a multiple of 4.
-//= https://www.rfc-editor.org/rfc/rfc2132#section-8.5
-//# The minimum length of the option is 4 octets, and the length must always be a multiple of 4.
-fn addresses(addresses: &[Ipv4Addr], out: &mut Vec<u8>) {
-    addresses.iter().for_each(|address| out.extend_from_slice(&address.octets()));
 }

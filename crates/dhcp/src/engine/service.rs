@@ -63,6 +63,13 @@ pub(super) struct Service {
     pub(super) server_id: Ipv4Addr,
 }
 
+/// The client's link: an address on it, and the network that this is in.
+#[derive(Clone, Copy)]
+struct Link {
+    address: Ipv4Addr,
+    network: Option<Ipv4Net>,
+}
+
 /// What servers are looked up in.
 #[derive(Clone, Copy)]
 pub(super) struct Site<'a> {
@@ -239,7 +246,8 @@ impl Services {
         request: &Request<'_>,
         datagram: &Datagram<'_>,
     ) -> Result<Service, Silence> {
-        let network = site.config.networks.containing(link).ok_or(Silence::NoNetwork)?.address;
+        let link = site.link(link);
+        let network = link.network.ok_or(Silence::NoNetwork)?;
         let has_pool = |index: &ServerIndex| self.pool_on(site.pools, *index, network).is_some();
         let all = || (0..self.served.len() as u16).map(ServerIndex);
         //= https://www.rfc-editor.org/rfc/rfc3011#section-2
@@ -264,7 +272,8 @@ impl Services {
         //= https://www.rfc-editor.org/rfc/rfc3527#section-3
         //# the information contained in the link-selection sub-option MUST be used to control
         let link = selection.or_else(|| site.subnet_selection(request)).unwrap_or(request.giaddr);
-        let network = site.config.networks.containing(link).map(|network| network.address);
+        let link = site.link(link);
+        let network = link.network;
         //= https://www.rfc-editor.org/rfc/rfc3527#section-3
         //# the server MUST NOT offer an address that is not on the requested subnet or the link
         if selection.is_some() && network.is_none() {
@@ -372,16 +381,17 @@ impl Services {
         &self,
         site: Site<'_>,
         index: ServerIndex,
-        link: Option<Ipv4Addr>,
+        link: Option<Link>,
         request: &Request<'_>,
         datagram: &Datagram<'_>,
     ) -> Result<Service, Silence> {
         let served = self.of(index).ok_or(Silence::NoServer)?;
         let server = site.config.server(index).ok_or(Silence::NoServer)?;
         // Around its relay, only the address that a client renews tells its link.
-        let link = link.or_else(|| (server.relay == Relay::Any).then_some(request.ciaddr));
-        let network = link.and_then(|link| site.config.networks.containing(link));
-        let entered = network.and_then(|it| self.pool_on(site.pools, index, it.address));
+        let around = || (server.relay == Relay::Any).then(|| site.link(request.ciaddr));
+        let link = link.or_else(around);
+        let network = link.and_then(|link| link.network);
+        let entered = network.and_then(|network| self.pool_on(site.pools, index, network));
         // A server for every relay must not give one relay's addresses to another's clients, and
         // who asks for one subnet gets no address of another.
         let is_selected =
@@ -402,7 +412,7 @@ impl Services {
             key: served.key,
             space: served.space,
             pool,
-            link,
+            link: link.map(|link| link.address),
             ingress: datagram.interface,
             server_id: server_id.ok_or(Silence::NoServer)?,
         })
@@ -449,6 +459,11 @@ impl Site<'_> {
     pub(super) fn is_on_link(self, interface: IfIndex, address: Ipv4Addr) -> bool {
         let interface = self.interfaces.get(interface);
         interface.is_some_and(|it| it.addresses.iter().any(|prefix| prefix.contains(&address)))
+    }
+
+    fn link(self, address: Ipv4Addr) -> Link {
+        let network = self.config.networks.containing(address);
+        Link { address, network: network.map(|network| network.address) }
     }
 
     fn link_selection(self, request: &Request<'_>) -> Option<Ipv4Addr> {

@@ -51,7 +51,7 @@ pub struct Header<'a> {
 #[derive(Debug, Default)]
 pub struct Reply {
     options: Vec<Gathered>,
-    /// The options as they are written: code, length, value; a long one in pieces.
+    /// The options as they are written, in their order: code, length, value; a long one in pieces.
     encoded: Vec<u8>,
     present: [u64; 4],
     required: usize,
@@ -60,7 +60,7 @@ pub struct Reply {
 #[derive(Clone, Copy, Debug)]
 struct Gathered {
     code: u8,
-    start: usize,
+    /// Where it ends in what is encoded; the next one begins there.
     end: usize,
 }
 
@@ -86,6 +86,7 @@ impl Reply {
     }
 
     /// Adds an option, unless it is there.
+    #[inline]
     pub fn option(&mut self, code: u8, value: &[u8]) {
         if self.takes(code) {
             let start = self.encoded.len();
@@ -124,6 +125,30 @@ impl Reply {
         self.gathered(code, start);
     }
 
+    /// Adds an option of addresses, unless it is there or there are none.
+    //= https://www.rfc-editor.org/rfc/rfc2132#section-3.5
+    //# Routers SHOULD be listed in order of preference.
+    //= https://www.rfc-editor.org/rfc/rfc2132#section-3.5
+    //# The minimum length for the router option is 4 octets, and the length MUST always be a
+    //# multiple of 4.
+    //= https://www.rfc-editor.org/rfc/rfc2132#section-3.8
+    //# Servers SHOULD be listed in order of preference.
+    //= https://www.rfc-editor.org/rfc/rfc2132#section-3.8
+    //# The minimum length for this option is 4 octets, and the length MUST always be a multiple of
+    //# 4.
+    //= https://www.rfc-editor.org/rfc/rfc2132#section-8.3
+    //# Servers SHOULD be listed in order of preference.
+    //= https://www.rfc-editor.org/rfc/rfc2132#section-8.3
+    //# Its minimum length is 4, and the length MUST be a multiple of 4.
+    //= https://www.rfc-editor.org/rfc/rfc2132#section-8.5
+    //# The minimum length of the option is 4 octets, and the length must always be a multiple of 4.
+    pub fn addresses(&mut self, code: u8, addresses: &[Ipv4Addr]) {
+        self.option_with(code, |out| {
+            addresses.iter().for_each(|address| out.extend_from_slice(&address.octets()));
+            !addresses.is_empty()
+        });
+    }
+
     fn takes(&self, code: u8) -> bool {
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
         //# The server MUST include each requested parameter only once
@@ -134,17 +159,31 @@ impl Reply {
 
     /// The option stands in `encoded` from `start` to the end.
     fn gathered(&mut self, code: u8, start: usize) {
-        let gathered = Gathered { code, start, end: self.encoded.len() };
+        self.options.push(Gathered { code, end: self.encoded.len() });
         //= https://www.rfc-editor.org/rfc/rfc2132#section-3.3
         //# If both the subnet mask and the router option are specified in a DHCP
         //# reply, the subnet mask option MUST be first.
-        let router = (code == code::SUBNET_MASK && self.has(code::ROUTER))
-            .then(|| self.options.iter().position(|option| option.code == code::ROUTER));
-        match router.flatten() {
-            Some(router) => self.options.insert(router, gathered),
-            None => self.options.push(gathered),
+        if code == code::SUBNET_MASK && self.has(code::ROUTER) {
+            self.move_before_router(start);
         }
         self.present[usize::from(code / 64)] |= 1 << (code % 64);
+    }
+
+    /// Moves the last option, which stands in `encoded` from `start` to the end.
+    #[cold]
+    fn move_before_router(&mut self, start: usize) {
+        let router = self.options.iter().position(|option| option.code == code::ROUTER);
+        let (Some(router), Some(mut moved)) = (router, self.options.pop()) else { return };
+        let (length, to) = (self.encoded.len() - start, self.start_of(router));
+        self.encoded[to..].rotate_right(length);
+        self.options[router..].iter_mut().for_each(|option| option.end += length);
+        moved.end = to + length;
+        self.options.insert(router, moved);
+    }
+
+    /// Where an option begins in `encoded`.
+    fn start_of(&self, option: usize) -> usize {
+        option.checked_sub(1).map_or(0, |before| self.options[before].end)
     }
 
     /// What was added until now has to be in the main area, and is never left out.
@@ -168,7 +207,7 @@ impl Reply {
         if header.cookie {
             let agent = relay_agent.map_or(0, encoded_length);
             if HEADER + self.encoded.len() + agent < limit {
-                self.options.iter().for_each(|option| out.extend_from_slice(self.octets(option)));
+                out.extend_from_slice(&self.encoded);
             } else {
                 self.write_crowded(start, limit.saturating_sub(agent + 1), header, out);
             }
@@ -200,8 +239,7 @@ impl Reply {
 
     /// Writes as much as fits below `limit` octets, then into `file` and `sname`.
     fn write_crowded(&self, start: usize, limit: usize, header: &Header<'_>, out: &mut Vec<u8>) {
-        let (required, rest) = self.options.split_at(self.required);
-        required.iter().for_each(|option| out.extend_from_slice(self.octets(option)));
+        out.extend_from_slice(&self.encoded[..self.start_of(self.required)]);
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
         //# If the options in a DHCP message extend into the 'sname' and 'file' fields, the 'option
         //# overload' option MUST appear in the 'options' field, with value 1, 2 or 3
@@ -225,8 +263,8 @@ impl Reply {
         //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
         //# The server MUST supply as many of the requested parameters as possible and MUST omit any
         //# parameters it cannot provide.
-        for option in rest {
-            let octets = self.octets(option);
+        for option in self.required..self.options.len() {
+            let octets = &self.encoded[self.start_of(option)..self.options[option].end];
             let length = octets.len();
             if out.len() - start + length <= limit {
                 out.extend_from_slice(octets);
@@ -262,11 +300,6 @@ impl Reply {
             0 => drop(out.drain(overload..overload + OVERLOAD_LENGTH)),
             used => out[overload + 2] = used,
         }
-    }
-
-    /// An option as it is on the wire.
-    fn octets(&self, option: &Gathered) -> &[u8] {
-        &self.encoded[option.start..option.end]
     }
 }
 
@@ -319,30 +352,29 @@ fn write_option(code: u8, value: &[u8], out: &mut Vec<u8>) {
 const BOOTREPLY: u8 = 2;
 
 fn write_header(header: &Header<'_>, out: &mut Vec<u8>) {
-    let start = out.len();
+    let mut fixed = [0; HEADER];
     //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
     //# 'hops' 0 0 0
     //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
     //# 'op' BOOTREPLY BOOTREPLY BOOTREPLY
-    out.extend_from_slice(&[BOOTREPLY, header.htype, header.hlen, 0]);
+    fixed[..4].copy_from_slice(&[BOOTREPLY, header.htype, header.hlen, 0]);
     //= https://www.rfc-editor.org/rfc/rfc2132#section-2
     //# All multi-octet quantities are in network byte-order.
-    out.extend_from_slice(&header.xid.to_be_bytes());
+    fixed[4..8].copy_from_slice(&header.xid.to_be_bytes());
     //= https://www.rfc-editor.org/rfc/rfc2131#section-4.3.1
     //# 'secs' 0 0 0
-    out.extend_from_slice(&[0, 0]);
-    out.extend_from_slice(&header.flags.to_be_bytes());
-    for address in [header.ciaddr, header.yiaddr, header.siaddr, header.giaddr] {
-        out.extend_from_slice(&address.octets());
-    }
-    out.extend_from_slice(&header.chaddr);
-    out.resize(start + FILE.start, 0);
-    out.extend_from_slice(&header.file[..header.file.len().min(FILE.len() - 1)]);
-    out.resize(start + FILE.end, 0);
-    if header.cookie {
-        //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
-        //# The options area includes first a four-octet 'magic cookie' (which was described in
-        //# section 3), followed by the options.
-        out.extend_from_slice(&COOKIE);
-    }
+    fixed[8..10].copy_from_slice(&[0, 0]);
+    fixed[10..12].copy_from_slice(&header.flags.to_be_bytes());
+    fixed[12..16].copy_from_slice(&header.ciaddr.octets());
+    fixed[16..20].copy_from_slice(&header.yiaddr.octets());
+    fixed[20..24].copy_from_slice(&header.siaddr.octets());
+    fixed[24..28].copy_from_slice(&header.giaddr.octets());
+    fixed[28..44].copy_from_slice(&header.chaddr);
+    let file = &header.file[..header.file.len().min(FILE.len() - 1)];
+    fixed[FILE][..file.len()].copy_from_slice(file);
+    //= https://www.rfc-editor.org/rfc/rfc2131#section-4.1
+    //# The options area includes first a four-octet 'magic cookie' (which was described in
+    //# section 3), followed by the options.
+    fixed[FILE.end..].copy_from_slice(&COOKIE);
+    out.extend_from_slice(&fixed[..if header.cookie { HEADER } else { FILE.end }]);
 }

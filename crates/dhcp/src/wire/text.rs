@@ -3,6 +3,18 @@
 /// The longest name that is kept, octets: what DNS allows in one name.
 pub(super) const NAME_MAX: usize = 253;
 
+/// The octets that every name may have anywhere but at its ends.
+const IS_PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        plain[octet] =
+            (octet as u8).is_ascii_alphanumeric() || matches!(octet as u8, b'-' | b'_' | b'.');
+        octet += 1;
+    }
+    plain
+};
+
 //= https://www.rfc-editor.org/rfc/rfc2132#section-2
 //# the receiver of such options MUST be prepared to delete trailing nulls if they
 //# exist.
@@ -11,11 +23,9 @@ pub(super) const NAME_MAX: usize = 253;
 /// Appends the name to `out`: letters, digits, `-`, `_` and `.` stay, a space becomes `-`,
 /// everything else goes; so it can stand in a log, a table, a zone or a script's environment.
 pub(crate) fn clean_name(raw: &[u8], out: &mut String) {
-    let is_plain =
-        |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
-    if let Ok(name) = str::from_utf8(raw)
-        && raw.len() <= NAME_MAX
-        && raw.iter().all(is_plain)
+    if raw.len() <= NAME_MAX
+        && raw.iter().all(|octet| IS_PLAIN[usize::from(*octet)])
+        && let Ok(name) = str::from_utf8(raw)
     {
         // Most names: nothing is in them that a name has not.
         out.push_str(name.trim_matches(['-', '.']));
