@@ -332,8 +332,7 @@ impl Answer<'_> {
             }
             code::BROADCAST => {
                 // RFC 3021: two addresses have no broadcast of their own.
-                let prefix = self.prefix(exchange).filter(|prefix| prefix.prefix_len() < 31);
-                if let Some(prefix) = prefix {
+                if let Some(prefix) = self.prefix(exchange).filter(|it| it.prefix_len() < 31) {
                     reply.option(code, &prefix.broadcast().octets());
                 }
             }
@@ -346,9 +345,8 @@ impl Answer<'_> {
             code::FQDN => {
                 if let Some(fqdn) = exchange.request.fqdn() {
                     reply.option_with(code, |out| {
-                        let start = out.len();
                         fqdn.answer(self.fqdn, self.domain(exchange), out);
-                        out.len() > start
+                        true
                     });
                 }
             }
