@@ -44,8 +44,9 @@ impl PacketSocket {
         filter: &[SockFilter],
     ) -> io::Result<Self> {
         supervisor::expect(socket.as_fd(), AddressFamily::PACKET, SocketType::DGRAM)?;
-        if sys::bound_link(socket.as_fd())? != interface {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it hears another interface"));
+        if sys::bound_link(socket.as_fd())? != (ETH_IP, interface) {
+            let what = "it hears another interface or another protocol";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         let socket = Socket::from(socket);
         listen(&socket, filter, LINK_QUEUE)?;

@@ -146,31 +146,49 @@ mod tests {
     use super::super::sys::{Sender, Sending, To};
     use super::*;
 
-    #[test]
-    fn two_sockets_are_one_port_that_nobody_else_gets() {
-        let routed = RoutedSocket::open(0).unwrap();
-        assert!(routed.sender.is_some());
-        let port = routed.listener.local_addr().unwrap().as_socket_ipv4().unwrap().port();
-        for address in [Ipv4Addr::UNSPECIFIED, Ipv4Addr::LOCALHOST] {
-            let thief = unbound().unwrap();
-            thief.set_reuse_address(true).unwrap();
-            let taken = thief.bind(&SocketAddrV4::new(address, port).into()).unwrap_err();
-            assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
-        }
-
+    fn relay() -> UdpSocket {
         let relay = UdpSocket::bind("127.0.0.1:0").unwrap();
         relay.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        relay.send_to(b"request", (Ipv4Addr::LOCALHOST, port)).unwrap();
-        let mut request = [0; 16];
-        assert_eq!((&routed.listener).read(&mut request).unwrap(), 7, "the listener hears it");
+        relay
+    }
 
+    fn port(routed: &RoutedSocket) -> u16 {
+        routed.listener.local_addr().unwrap().as_socket_ipv4().unwrap().port()
+    }
+
+    /// Whether replies come from the port that is served, and from the source that they name.
+    fn assert_replies(routed: &RoutedSocket) {
+        let relay = relay();
         let target = SocketAddrV4::new(Ipv4Addr::LOCALHOST, relay.local_addr().unwrap().port());
         for source in [Ipv4Addr::new(127, 0, 0, 9), Ipv4Addr::UNSPECIFIED] {
             let reply = Sending { to: To::Inet(target, source), header: &[], payload: b"reply" };
             Sender::new().send(routed.sender(), [reply], |error| panic!("{error}"));
             let (length, from) = relay.recv_from(&mut [0; 16]).unwrap();
             let shown = if source.is_unspecified() { Ipv4Addr::LOCALHOST } else { source };
-            assert_eq!((length, from), (5, SocketAddrV4::new(shown, port).into()));
+            assert_eq!((length, from), (5, SocketAddrV4::new(shown, port(routed)).into()));
         }
+    }
+
+    #[test]
+    fn two_sockets_are_one_port_that_nobody_else_gets() {
+        let routed = RoutedSocket::open(0).unwrap();
+        assert!(routed.sender.is_some());
+        for address in [Ipv4Addr::UNSPECIFIED, Ipv4Addr::LOCALHOST] {
+            let thief = unbound().unwrap();
+            thief.set_reuse_address(true).unwrap();
+            let taken = thief.bind(&SocketAddrV4::new(address, port(&routed)).into()).unwrap_err();
+            assert_eq!(taken.kind(), io::ErrorKind::AddrInUse);
+        }
+
+        relay().send_to(b"request", (Ipv4Addr::LOCALHOST, port(&routed))).unwrap();
+        let mut request = [0; 16];
+        assert_eq!((&routed.listener).read(&mut request).unwrap(), 7, "the listener hears it");
+        assert_replies(&routed);
+    }
+
+    #[test]
+    fn the_listener_does_where_no_second_socket_can_be_had() {
+        let routed = RoutedSocket { sender: None, ..RoutedSocket::open(0).unwrap() };
+        assert_replies(&routed);
     }
 }

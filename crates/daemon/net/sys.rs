@@ -67,8 +67,8 @@ pub(crate) fn network(socket: BorrowedFd<'_>) -> io::Result<u64> {
     if result == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The interface that a packet socket is bound to.
-pub(crate) fn bound_link(socket: BorrowedFd<'_>) -> io::Result<IfIndex> {
+/// The protocol and the interface that a packet socket is bound to.
+pub(crate) fn bound_link(socket: BorrowedFd<'_>) -> io::Result<(u16, IfIndex)> {
     let LinkAddress(mut address) = link_address(0, IfIndex(0), None);
     let mut length = size_of::<libc::sockaddr_ll>() as socklen_t;
     // SAFETY: both pointers are to live values, and the length is the first one's.
@@ -76,7 +76,7 @@ pub(crate) fn bound_link(socket: BorrowedFd<'_>) -> io::Result<IfIndex> {
         libc::getsockname(socket.as_raw_fd(), ptr::from_mut(&mut address).cast(), &mut length)
     };
     if result == 0 {
-        Ok(IfIndex(address.sll_ifindex.cast_unsigned()))
+        Ok((u16::from_be(address.sll_protocol), IfIndex(address.sll_ifindex.cast_unsigned())))
     } else {
         Err(io::Error::last_os_error())
     }
