@@ -113,7 +113,7 @@ pub fn run(options: &Check, out: &mut impl Write) -> io::Result<ExitCode> {
     let count = |wanted| found.all.iter().filter(|(severity, _)| *severity == wanted).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     if !options.json {
-        writeln!(out, "{errors} errors, {warnings} warnings")?;
+        writeln!(out, "errors: {errors}, warnings: {warnings}")?;
     }
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
