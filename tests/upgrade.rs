@@ -13,6 +13,7 @@ use lab::crowd::{Crowd, Manners};
 use lab::frame::Envelope;
 use lab::relay::{self, Relay};
 use lab::scene::{CONFIGURATION, SERVER, wide};
+use lab::tap::cooked_socket;
 use lab::{Curtain, Scene, Tap, kind};
 
 fn kept_scene(configuration: &str) -> Scene {
@@ -158,6 +159,21 @@ fn sockets_that_do_not_fit_are_replaced() {
     scene.server.logged(&["link-", "is of no use"]);
     scene.server.obey();
     assert_eq!(scene.server.kept.as_ref().unwrap().len(), 2, "what is of no use is let go");
+}
+
+#[test]
+fn a_socket_of_another_protocol_is_replaced() {
+    let mut scene = kept_scene(CONFIGURATION);
+    scene.server.start();
+    scene.server.obey();
+    assert!(scene.server.terminate().success());
+    let arp = scene.server.machine().inside(|| cooked_socket(libc::ETH_P_ARP, "ether-83"));
+    let kept = scene.server.kept.as_mut().unwrap();
+    let link = kept.iter_mut().find(|(name, _)| name.starts_with("link-"));
+    *link.unwrap().1 = arp.unwrap();
+    scene.server.start();
+    assert!(scene.client(1).lease().is(kind::ACK));
+    scene.server.logged(&["link-", "another protocol"]);
 }
 
 #[test]

@@ -164,17 +164,21 @@ pub(crate) fn expect(
     family: AddressFamily,
     kind: SocketType,
 ) -> io::Result<()> {
-    let unfit = |what: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, what.to_owned()));
     if rustix::net::sockopt::socket_domain(socket)? != family {
-        return unfit("its family is another");
+        return Err(unfit("its family is another"));
     }
     if rustix::net::sockopt::socket_type(socket)? != kind {
-        return unfit("its type is another");
+        return Err(unfit("its type is another"));
     }
     let ours = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     match (sys::network(socket), sys::network(ours.as_fd())) {
-        (Ok(its), Ok(ours)) if its != ours => unfit("its network namespace is another"),
+        (Ok(its), Ok(ours)) if its != ours => Err(unfit("its network namespace is another")),
         // Kernels before 5.14 do not tell; the manager starts the service where it was.
         _ => Ok(()),
     }
+}
+
+/// Why a socket that was kept is of no use.
+pub(crate) fn unfit(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what)
 }

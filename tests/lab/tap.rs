@@ -247,18 +247,7 @@ pub fn write_pcap(path: &std::path::Path, replies: &[Reply]) {
 
 /// Opens the socket; runs inside the namespace.
 fn packet_socket(interface: &str, hears: Hears) -> io::Result<OwnedFd> {
-    let every = u16::try_from(libc::ETH_P_ALL).unwrap().to_be();
-    let name = CString::new(interface).unwrap();
-    // SAFETY: the name ends in NUL.
-    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
-    // SAFETY: no memory is passed.
-    let descriptor = unsafe { libc::socket(libc::AF_PACKET, kind, 0) };
-    if index == 0 || descriptor < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: a new descriptor that nobody else owns.
-    let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
+    let socket = unbound(libc::SOCK_RAW)?;
     set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, 64 << 20)
         .or_else(|_| set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUF, 64 << 20))?;
     set_option(&socket, libc::SOL_PACKET, libc::PACKET_AUXDATA, 1)?;
@@ -266,17 +255,45 @@ fn packet_socket(interface: &str, hears: Hears) -> io::Result<OwnedFd> {
     if hears == Hears::Incoming {
         set_option(&socket, libc::SOL_PACKET, libc::PACKET_IGNORE_OUTGOING, 1)?;
     }
+    bind(&socket, libc::ETH_P_ALL, interface)?;
+    Ok(socket)
+}
+
+/// A cooked socket that hears one protocol on an interface; runs inside the namespace.
+pub fn cooked_socket(protocol: libc::c_int, interface: &str) -> io::Result<OwnedFd> {
+    let socket = unbound(libc::SOCK_DGRAM)?;
+    bind(&socket, protocol, interface)?;
+    Ok(socket)
+}
+
+fn unbound(kind: libc::c_int) -> io::Result<OwnedFd> {
+    // SAFETY: no memory is passed.
+    let descriptor = unsafe { libc::socket(libc::AF_PACKET, kind | libc::SOCK_CLOEXEC, 0) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: a new descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+fn bind(socket: &OwnedFd, protocol: libc::c_int, interface: &str) -> io::Result<()> {
+    let name = CString::new(interface).unwrap();
+    // SAFETY: the name ends in NUL.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    if index == 0 {
+        return Err(io::Error::last_os_error());
+    }
     // SAFETY: zeros are a valid sockaddr_ll.
     let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
     address.sll_family = u16::try_from(libc::AF_PACKET).unwrap();
-    address.sll_protocol = every;
+    address.sll_protocol = u16::try_from(protocol).unwrap().to_be();
     address.sll_ifindex = index.cast_signed();
     let length = libc::socklen_t::try_from(mem::size_of_val(&address)).unwrap();
     // SAFETY: a sockaddr_ll with its own length.
-    if unsafe { libc::bind(descriptor, (&raw const address).cast(), length) } != 0 {
-        return Err(io::Error::last_os_error());
+    match unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
-    Ok(socket)
 }
 
 fn set_option(socket: &OwnedFd, level: i32, name: i32, value: libc::c_int) -> io::Result<()> {

@@ -45,8 +45,7 @@ impl PacketSocket {
     ) -> io::Result<Self> {
         supervisor::expect(socket.as_fd(), AddressFamily::PACKET, SocketType::DGRAM)?;
         if sys::bound_link(socket.as_fd())? != (ETH_IP, interface) {
-            let what = "it hears another interface or another protocol";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+            return Err(supervisor::unfit("it hears another interface or another protocol"));
         }
         let socket = Socket::from(socket);
         listen(&socket, filter, LINK_QUEUE)?;

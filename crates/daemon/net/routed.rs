@@ -79,7 +79,7 @@ impl RoutedSocket {
         let socket = Socket::from(socket);
         let bound = socket.local_addr()?.as_socket_ipv4();
         if bound != Some(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it hears another port"));
+            return Err(supervisor::unfit("it hears another port"));
         }
         listen(&socket)?;
         Ok(Self::with_sender(socket))
@@ -156,7 +156,7 @@ mod tests {
         routed.listener.local_addr().unwrap().as_socket_ipv4().unwrap().port()
     }
 
-    /// Whether replies come from the port that is served, and from the source that they name.
+    /// Replies come from the port that is served, and from the source that they name.
     fn assert_replies(routed: &RoutedSocket) {
         let relay = relay();
         let target = SocketAddrV4::new(Ipv4Addr::LOCALHOST, relay.local_addr().unwrap().port());
