@@ -150,9 +150,13 @@ impl Server {
 
     /// SIGTERM, and waits for the end.
     pub fn terminate(&mut self) -> ExitStatus {
-        let mut process = self.process.take().expect("the daemon runs");
-        process.signal(libc::SIGTERM);
-        process.wait()
+        self.process().signal(libc::SIGTERM);
+        self.end()
+    }
+
+    /// Waits for the end, however it comes.
+    pub fn end(&mut self) -> ExitStatus {
+        self.process.take().expect("the daemon runs").wait()
     }
 
     /// Writes a new configuration, has it applied by SIGHUP, and waits until it is.
