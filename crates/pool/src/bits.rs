@@ -54,8 +54,8 @@ impl Leaves {
         }
     }
 
-    /// The highest of the blocks at `places` that is probably not empty.
-    #[inline]
+    /// The highest of the blocks at `places` that is probably not empty: a tight loop of its own.
+    #[inline(never)]
     pub(crate) fn highest(&self, places: Range<usize>) -> Option<usize> {
         let summaries = self.summaries.get(places.clone())?;
         let found = summaries.iter().rposition(|summary| summary.load(Ordering::Acquire) != 0)?;
