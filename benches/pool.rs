@@ -1,8 +1,10 @@
 //! Acquire and release of one address: the pool beside the structures that could do its work.
 //!
-//! Each figure is one pair on one thread: a random held address is given back, and one is acquired.
-//! The queues have no order, cannot give a named address and cannot prove that they are empty.
-//! Then the same on several threads, each with addresses of its own, by order and near homes.
+//! Each figure is one pair on one thread: an address is acquired and given back at once (`again`),
+//! or a random held address is given back and one is acquired (`pair`), so that the processor
+//! cannot foresee the way. The queues have no order, cannot give a named address and cannot prove
+//! that they are empty. Then the same on several threads, each with addresses of its own, by order
+//! and near homes.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::hint::black_box;
@@ -213,6 +215,28 @@ fn pairs<A: Allocator>(
     });
 }
 
+/// The address that was given back is the best one each time.
+fn again<A: Allocator>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    held: usize,
+    new: impl Fn() -> A,
+) {
+    let mut made = None;
+    group.bench_function(name, |bencher| {
+        let (allocator, _all) = made.get_or_insert_with(|| {
+            let allocator = new();
+            let all: Vec<_> = (0..held).map(|_| allocator.acquire()).collect();
+            (allocator, all)
+        });
+        bencher.iter(|| {
+            if let Some(held) = allocator.acquire() {
+                allocator.release(black_box(held));
+            }
+        });
+    });
+}
+
 /// The address comes back to the owner that had it last, as a returning client's does.
 fn owners(group: &mut BenchmarkGroup<'_, WallTime>, size: Size, held: usize) {
     let mut made = None;
@@ -239,24 +263,28 @@ fn owners(group: &mut BenchmarkGroup<'_, WallTime>, size: Size, held: usize) {
 
 fn pair(criterion: &mut Criterion) {
     for size in SIZES {
+        let tree = || LockedTree(Mutex::new((0..size.count).collect()));
         for (fill_name, fill) in FILLS {
             let held = fill.held(size.count);
             let mut group = criterion.benchmark_group(format!("pair/{}/{fill_name}", size.name));
             pairs(&mut group, "leasehold", held, || Leasehold::new(size, false));
             owners(&mut group, size, held);
-            let all = 0..size.count;
-            pairs(&mut group, "Mutex<BTreeSet>", held, || {
-                LockedTree(Mutex::new(all.clone().collect()))
-            });
+            pairs(&mut group, "Mutex<BTreeSet>", held, tree);
             pairs(&mut group, "Mutex<VecDeque>", held, || {
-                LockedList(Mutex::new(all.clone().collect()))
+                LockedList(Mutex::new((0..size.count).collect()))
             });
             pairs(&mut group, "SegQueue", held, || {
                 let queue = SegQueue::new();
-                all.clone().for_each(|address| queue.push(address));
+                (0..size.count).for_each(|address| queue.push(address));
                 Queue(queue)
             });
             pairs(&mut group, "flat bitmap", held, || FlatBitmap::new(size.count));
+            group.finish();
+            let mut group = criterion.benchmark_group(format!("again/{}/{fill_name}", size.name));
+            let held = held.min(size.count as usize - 1);
+            again(&mut group, "leasehold", held, || Leasehold::new(size, false));
+            again(&mut group, "Mutex<BTreeSet>", held, tree);
+            again(&mut group, "flat bitmap", held, || FlatBitmap::new(size.count));
             group.finish();
         }
     }
