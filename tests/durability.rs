@@ -232,7 +232,7 @@ fn dur_05_reload_with_open_transactions() {
         });
         let _fall = curtain.falls_with_scope();
         let mut crowd = Crowd::new(&scene.tap, 1, 1000);
-        crowd.manners.tries = 2;
+        (crowd.manners.tries, crowd.manners.repeat) = (2, lab::PATIENCE);
         crowd.lease()
     });
     let mut owners = Owners::default();
@@ -285,9 +285,9 @@ fn sel_17_dur_02_a_full_disk_and_room_again() {
     });
     scene.server.logged(&["lease store failed"]);
     // A renewal gets what is already durable and no second more.
+    let passed = u32::try_from(promised.elapsed().as_secs()).unwrap();
     let ack = known.ask(&known.renewing(address));
     assert_eq!((ack.kind(), ack.yiaddr()), (kind::ACK, address));
-    let passed = u32::try_from(promised.elapsed().as_secs()).unwrap();
     let left = ack.number(code::LEASE_TIME).unwrap();
     assert!(left <= 3600 - passed + 1, "{left} s promised, {passed} s after a promise of 3600 s");
     scene.server.assert_alive();
