@@ -190,6 +190,14 @@ fn random(state: &mut u64, end: usize) -> usize {
     (((*state >> 32) * end as u64) >> 32) as usize
 }
 
+/// The allocator and so many of its addresses.
+fn filled<A: Allocator>(allocator: A, held: usize) -> (A, Vec<Option<A::Held>>) {
+    let take = |_| allocator.acquire().expect("the pool is large enough");
+    let all = (0..held).map(take).map(Some).collect();
+    (allocator, all)
+}
+
+/// A random address comes back, and the best one is taken.
 fn pairs<A: Allocator>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -199,12 +207,7 @@ fn pairs<A: Allocator>(
     let mut made = None;
     let mut state = 0x9e37_79b9_7f4a_7c15;
     group.bench_function(name, |bencher| {
-        let (allocator, all) = made.get_or_insert_with(|| {
-            let allocator = new();
-            let take = |_| allocator.acquire().expect("the pool is large enough");
-            let all: Vec<_> = (0..held).map(take).map(Some).collect();
-            (allocator, all)
-        });
+        let (allocator, all) = made.get_or_insert_with(|| filled(new(), held));
         bencher.iter(|| {
             let slot = random(&mut state, held);
             if let Some(held) = all[slot].take() {
@@ -215,7 +218,7 @@ fn pairs<A: Allocator>(
     });
 }
 
-/// The address that was given back is the best one each time.
+/// The best address is taken, and comes back at once.
 fn again<A: Allocator>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -224,11 +227,7 @@ fn again<A: Allocator>(
 ) {
     let mut made = None;
     group.bench_function(name, |bencher| {
-        let (allocator, _all) = made.get_or_insert_with(|| {
-            let allocator = new();
-            let all: Vec<_> = (0..held).map(|_| allocator.acquire()).collect();
-            (allocator, all)
-        });
+        let (allocator, _all) = made.get_or_insert_with(|| filled(new(), held));
         bencher.iter(|| {
             if let Some(held) = allocator.acquire() {
                 allocator.release(black_box(held));
@@ -242,12 +241,8 @@ fn owners(group: &mut BenchmarkGroup<'_, WallTime>, size: Size, held: usize) {
     let mut made = None;
     let mut state = 0x9e37_79b9_7f4a_7c15;
     group.bench_function("leasehold, owner and last address", |bencher| {
-        let (Leasehold { pools, pool }, all) = made.get_or_insert_with(|| {
-            let new = Leasehold::new(size, true);
-            let take = |_| new.acquire().expect("the pool is large enough");
-            let all: Vec<_> = (0..held).map(take).map(Some).collect();
-            (new, all)
-        });
+        let (Leasehold { pools, pool }, all) =
+            made.get_or_insert_with(|| filled(Leasehold::new(size, true), held));
         bencher.iter(|| {
             let slot = random(&mut state, held);
             let owner = OwnerTag::new(slot as u32 + 1);
@@ -281,6 +276,7 @@ fn pair(criterion: &mut Criterion) {
             pairs(&mut group, "flat bitmap", held, || FlatBitmap::new(size.count));
             group.finish();
             let mut group = criterion.benchmark_group(format!("again/{}/{fill_name}", size.name));
+            // The last one comes and goes.
             let held = held.min(size.count as usize - 1);
             again(&mut group, "leasehold", held, || Leasehold::new(size, false));
             again(&mut group, "Mutex<BTreeSet>", held, tree);
@@ -296,11 +292,8 @@ fn exhausted(criterion: &mut Criterion) {
     for size in SIZES {
         let mut made = None;
         group.bench_function(size.name, |bencher| {
-            let (leasehold, _all) = made.get_or_insert_with(|| {
-                let leasehold = Leasehold::new(size, false);
-                let all: Vec<_> = std::iter::from_fn(|| leasehold.acquire()).collect();
-                (leasehold, all)
-            });
+            let (leasehold, _all) = made
+                .get_or_insert_with(|| filled(Leasehold::new(size, false), size.count as usize));
             bencher.iter(|| black_box(leasehold.acquire().is_none()));
         });
     }
